@@ -1,0 +1,196 @@
+// swift-tools-version: 6.2
+// The house plan of docs/architecture.md as a manifest: four layers, one helper for each. A module may only use
+// modules of the layers before it, or those listed before it in its own layer; `House` refuses anything else.
+
+import PackageDescription
+
+enum Layer: Int { case cores, platform, adapters, apps }
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// A product of a package that Apus uses; docs/dependencies.md says why each is there.
+struct Library {
+    let dependency: Target.Dependency
+
+    init(_ product: String, _ package: String) {
+        dependency = .product(name: product, package: package)
+    }
+
+    static let argumentParser = Library("ArgumentParser", "swift-argument-parser")
+    static let asyncHTTPClient = Library("AsyncHTTPClient", "async-http-client")
+    static let collections = Library("Collections", "swift-collections")
+    static let configuration = Library("Configuration", "swift-configuration")
+    static let crypto = Library("Crypto", "swift-crypto")
+    static let cryptoExtras = Library("CryptoExtras", "swift-crypto")
+    static let grdb = Library("GRDB", "GRDB.swift")
+    static let httpTypes = Library("HTTPTypes", "swift-http-types")
+    static let hummingbird = Library("Hummingbird", "hummingbird")
+    static let hummingbirdTesting = Library("HummingbirdTesting", "hummingbird")
+    static let jwtKit = Library("JWTKit", "jwt-kit")
+    static let lifecycle = Library("ServiceLifecycle", "swift-service-lifecycle")
+    static let logging = Library("Logging", "swift-log")
+    static let metrics = Library("Metrics", "swift-metrics")
+    static let mustache = Library("Mustache", "swift-mustache")
+    static let nioConcurrency = Library("NIOConcurrencyHelpers", "swift-nio")
+    static let nioCore = Library("NIOCore", "swift-nio")
+    static let nioEmbedded = Library("NIOEmbedded", "swift-nio")
+    static let nioHTTP1 = Library("NIOHTTP1", "swift-nio")
+    static let nioPosix = Library("NIOPosix", "swift-nio")
+    static let tracing = Library("Tracing", "swift-distributed-tracing")
+}
+
+/// Collects the targets and keeps the arrows between them pointing one way.
+struct House {
+    private(set) var targets: [Target] = []
+    private var layers: [String: Layer] = [:]
+
+    mutating func core(_ name: String, on modules: [String] = [], using libraries: [Library] = []) {
+        add(name, in: .cores, folder: "Cores", on: modules, using: libraries)
+    }
+
+    mutating func platform(_ name: String, on modules: [String], using libraries: [Library] = []) {
+        add(name, in: .platform, folder: "Platform", on: modules, using: libraries)
+    }
+
+    /// An app: a module, and the executable `product` that starts it.
+    mutating func app(_ name: String, product: String, on modules: [String], using libraries: [Library] = []) {
+        check(name, in: .apps, on: modules)
+        targets.append(
+            .executableTarget(
+                name: product, dependencies: dependencies(modules, libraries), path: "Sources/Apps/\(name)",
+                swiftSettings: settings))
+    }
+
+    /// Code that several test targets share; it lives beside the tests and ships with no product.
+    mutating func support(_ name: String, on modules: [String], using libraries: [Library] = []) {
+        targets.append(
+            .target(
+                name: name, dependencies: dependencies(modules, libraries), path: "Tests/\(name)",
+                swiftSettings: settings))
+    }
+
+    /// The tests of one module; `support` names shared test code, `others` anything that is not a module of the house.
+    mutating func tests(
+        _ name: String, on modules: [String], support: [String] = [], using libraries: [Library] = []
+    ) {
+        let shared = support.map { Target.Dependency.target(name: $0) }
+        targets.append(
+            .testTarget(
+                name: "\(name)Tests", dependencies: dependencies(modules, libraries) + shared,
+                path: "Tests/\(name)Tests", swiftSettings: settings))
+    }
+
+    private mutating func add(
+        _ name: String, in layer: Layer, folder: String, on modules: [String], using libraries: [Library]
+    ) {
+        check(name, in: layer, on: modules)
+        layers[name] = layer
+        targets.append(
+            .target(
+                name: "Apus\(name)", dependencies: dependencies(modules, libraries),
+                path: "Sources/\(folder)/\(name)", swiftSettings: settings))
+    }
+
+    private func check(_ name: String, in layer: Layer, on modules: [String]) {
+        for module in modules {
+            guard let below = layers[module] else { fatalError("\(name) uses \(module), which is not listed before it") }
+            guard below.rawValue <= layer.rawValue else { fatalError("\(name) may not use \(module), a layer above it") }
+        }
+    }
+
+    private func dependencies(_ modules: [String], _ libraries: [Library]) -> [Target.Dependency] {
+        modules.map { layers[$0] == nil ? .target(name: $0) : .target(name: "Apus\($0)") } + libraries.map(\.dependency)
+    }
+}
+
+var house = House()
+
+house.core("Primitives", using: [.nioConcurrency])
+house.core("Resilience", on: ["Primitives"])
+house.core("Placement", on: ["Primitives"])
+house.core("KV", on: ["Primitives"], using: [.collections])
+
+house.platform("Observability", on: ["Primitives", "Resilience"], using: [.logging, .metrics])
+house.platform("SQL", on: ["Primitives"], using: [.grdb])
+house.platform(
+    "Coordination", on: ["Primitives", "Resilience", "KV"], using: [.configuration, .lifecycle, .logging])
+house.platform(
+    "RPC", on: ["Primitives", "Resilience", "Placement", "Observability", "Coordination"],
+    using: [.asyncHTTPClient, .logging, .nioCore, .nioHTTP1])
+house.platform(
+    "Hosting", on: ["Primitives", "Resilience", "Observability", "Coordination", "RPC"],
+    using: [.configuration, .hummingbird, .lifecycle, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
+house.platform(
+    "Gateway", on: ["Primitives", "Resilience", "Placement", "Observability", "Coordination", "RPC"],
+    using: [.lifecycle, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
+house.platform(
+    "Transactions", on: ["Primitives", "Resilience", "SQL"], using: [.lifecycle, .logging, .metrics])
+
+house.app(
+    "Shop", product: "shop",
+    on: [
+        "Primitives", "Resilience", "KV", "Observability", "SQL", "Coordination", "RPC", "Hosting", "Gateway",
+        "Transactions",
+    ],
+    using: [
+        .argumentParser, .configuration, .crypto, .cryptoExtras, .hummingbird, .jwtKit, .lifecycle, .logging, .metrics,
+        .mustache,
+    ])
+
+house.support("TestSupport", on: ["Primitives", "Resilience"])
+house.tests("Primitives", on: ["Primitives"])
+house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSupport"])
+house.tests("Placement", on: ["Primitives", "Placement"])
+house.tests("KV", on: ["Primitives", "KV"])
+house.tests("Observability", on: ["Primitives", "Observability"], using: [.logging, .metrics])
+house.tests("SQL", on: ["SQL"], support: ["TestSupport"])
+house.tests(
+    "Coordination", on: ["Primitives", "Resilience", "KV", "Coordination"], support: ["TestSupport"],
+    using: [.configuration, .lifecycle, .logging])
+house.tests(
+    "RPC", on: ["Primitives", "Resilience", "Coordination", "Observability", "RPC"], support: ["TestSupport"],
+    using: [.logging, .nioCore, .nioHTTP1, .nioPosix])
+house.tests(
+    "Hosting", on: ["Primitives", "Resilience", "Coordination", "Observability", "RPC", "Hosting"],
+    support: ["TestSupport"],
+    using: [.asyncHTTPClient, .hummingbird, .lifecycle, .logging, .nioCore, .nioPosix])
+house.tests(
+    "Gateway", on: ["Primitives", "Resilience", "KV", "Placement", "Coordination", "Observability", "RPC", "Gateway"],
+    support: ["TestSupport"],
+    using: [.asyncHTTPClient, .lifecycle, .logging, .nioCore, .nioEmbedded, .nioHTTP1, .nioPosix])
+house.tests(
+    "Transactions", on: ["Primitives", "Resilience", "SQL", "Transactions"], support: ["TestSupport"],
+    using: [.lifecycle, .logging])
+house.tests(
+    "Shop", on: ["shop", "Primitives", "Resilience", "SQL", "Coordination", "Transactions"], support: ["TestSupport"],
+    using: [.asyncHTTPClient, .lifecycle, .logging, .nioCore])
+
+let package = Package(
+    name: "apus",
+    platforms: [.macOS(.v26)],
+    products: [],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    ],
+    targets: house.targets
+)

@@ -1,0 +1,1 @@
+@main struct Shop { static func main() {} }

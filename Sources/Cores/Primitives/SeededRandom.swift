@@ -1,0 +1,24 @@
+/// A random number generator that repeats itself for the same seed, on every machine and in every process.
+///
+/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014). Fast and good enough
+/// for jitter, balancing and simulation; never for secrets.
+public struct SeededRandom: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    public init(seed: UInt64) {
+        state = seed
+    }
+
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// An independent generator, for a part that must not disturb the sequence of this one.
+    public mutating func split() -> SeededRandom {
+        SeededRandom(seed: next())
+    }
+}

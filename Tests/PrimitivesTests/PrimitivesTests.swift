@@ -1,0 +1,2 @@
+import ApusPrimitives
+import Testing
