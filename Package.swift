@@ -12,6 +12,7 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
 ]
 
 /// A product of a package that Apus uses; docs/dependencies.md says why each is there.
@@ -99,8 +100,12 @@ struct House {
 
     private func check(_ name: String, in layer: Layer, on modules: [String]) {
         for module in modules {
-            guard let below = layers[module] else { fatalError("\(name) uses \(module), which is not listed before it") }
-            guard below.rawValue <= layer.rawValue else { fatalError("\(name) may not use \(module), a layer above it") }
+            guard let below = layers[module] else {
+                fatalError("\(name) uses \(module), which is not listed before it")
+            }
+            guard below.rawValue <= layer.rawValue else {
+                fatalError("\(name) may not use \(module), a layer above it")
+            }
         }
     }
 
