@@ -1,3 +1,5 @@
+import ApusPrimitives
+
 public struct WatcherID: RawRepresentable, Hashable, Comparable, Sendable {
     public let rawValue: Int64
 
