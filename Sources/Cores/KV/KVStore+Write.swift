@@ -1,4 +1,4 @@
-public import ApusPrimitives
+import ApusPrimitives
 
 extension KVStore {
     /// Writes one key at a new revision.

@@ -1,4 +1,4 @@
-public import ApusPrimitives
+import ApusPrimitives
 
 /// A multi-version key-value store with the semantics of etcd v3, as a value.
 ///
