@@ -34,7 +34,11 @@ private struct Changes {
     var deletes: [KeyRange] = []
 
     init(of operations: [Operation]) throws(KVError) {
-        for case .delete(let request) in operations { deletes.append(request.range) }
+        // etcd takes a deletion without an upper end for an empty one here, so it may meet a put of the same branch; the
+        // two then happen in their order, at one revision.
+        for case .delete(let request) in operations where request.range.end != .unbounded {
+            deletes.append(request.range)
+        }
         for case .txn(let request) in operations {
             let success = try Changes(of: request.success)
             let failure = try Changes(of: request.failure)
