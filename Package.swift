@@ -148,7 +148,7 @@ house.app(
         .mustache,
     ])
 
-house.support("TestSupport", on: ["Primitives", "Resilience"])
+house.support("TestSupport", on: ["Primitives", "Resilience"], using: [.nioCore, .nioPosix])
 house.tests("Primitives", on: ["Primitives"])
 house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSupport"])
 house.tests("Placement", on: ["Primitives", "Placement"])
