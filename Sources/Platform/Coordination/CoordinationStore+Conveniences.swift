@@ -4,12 +4,12 @@ public import ApusPrimitives
 extension CoordinationStore {
     /// The value of one key, or nil.
     public func get(_ key: Bytes) async throws -> KeyValue? {
-        try await range(RangeRequest(range: .key(key))).kvs.first
+        try await range(RangeRequest(.key(key))).kvs.first
     }
 
     /// All keys that begin with `prefix`, in the order of the keys, and the revision they were read at.
     public func list(prefix: Bytes) async throws -> RangeResponse {
-        try await range(RangeRequest(range: .prefix(prefix)))
+        try await range(RangeRequest(.prefix(prefix)))
     }
 
     /// - Returns: the revision of the write.
@@ -21,7 +21,7 @@ extension CoordinationStore {
     /// - Returns: whether the key was there.
     @discardableResult
     public func delete(_ key: Bytes) async throws -> Bool {
-        try await delete(DeleteRangeRequest(range: .key(key))).deleted > 0
+        try await delete(DeleteRangeRequest(.key(key))).deleted > 0
     }
 
     /// Writes the key when it is not there.
@@ -40,14 +40,9 @@ extension CoordinationStore {
         try await put(key, value, lease: lease, when: .unchanged(key, since: revision))
     }
 
-    /// The changes of one key; see `watch(_:from:)`.
-    public func watch(key: Bytes, from revision: Revision? = nil) async throws -> CoordinationWatch {
-        try await watch(.key(key), from: revision)
-    }
-
-    /// The changes of all keys that begin with `prefix`; see `watch(_:from:)`.
-    public func watch(prefix: Bytes, from revision: Revision? = nil) async throws -> CoordinationWatch {
-        try await watch(.prefix(prefix), from: revision)
+    /// The changes of a range from a revision on (included); nil is from now on. See `watch(_:)`.
+    public func watch(_ range: KeyRange, from revision: Revision? = nil) async throws -> CoordinationWatch {
+        try await watch(WatchRequest(range, start: revision ?? .zero))
     }
 
     private func put(

@@ -33,12 +33,12 @@ public protocol CoordinationStore: Sendable {
     /// Ends the lease and deletes its keys, all at one revision.
     func revokeLease(_ lease: LeaseID) async throws
 
-    /// The changes of a range, in order and without a gap, from a revision on (included); nil is from now on. The
-    /// watch is in place when the call returns.
+    /// The changes of a range, in order and without a gap, from `request.start` on. The watch is in place when the call
+    /// returns.
     ///
     /// - Throws: `.compacted` here or from the sequence when the changes asked for are no longer kept. Read the range
     ///   again and watch from the revision after it.
-    func watch(_ range: KeyRange, from revision: Revision?) async throws -> CoordinationWatch
+    func watch(_ request: WatchRequest) async throws -> CoordinationWatch
 
     /// Forgets the history before `revision`; reads at `revision` and later still work.
     func compact(at revision: Revision) async throws

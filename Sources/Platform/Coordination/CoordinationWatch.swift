@@ -1,17 +1,5 @@
 public import ApusKV
 
-/// Changes that became visible together: whole revisions, in order.
-public struct WatchBatch: Hashable, Sendable {
-    /// The store had reached this revision; the watch goes on after it.
-    public var revision: Revision
-    public var events: [Event]
-
-    public init(revision: Revision, events: [Event]) {
-        self.revision = revision
-        self.events = events
-    }
-}
-
 /// The changes of a range as an asynchronous sequence, for one consumer.
 ///
 /// It pulls: nothing is kept for a consumer that is not asking, beyond a small backlog of a bounded size; one that fell

@@ -56,7 +56,7 @@ struct PrefixFollower: Sendable {
         receive(.listed(list.kvs, revision: list.revision, lostHistory: lostHistory))
         // Replaying what happened since the last batch shows which of the missing keys were deleted on purpose.
         let start = last == .zero || lostHistory ? list.revision.next : last.next
-        let watch = try await limited { try await store.watch(prefix: prefix, from: start) }
+        let watch = try await limited { try await store.watch(.prefix(prefix), from: start) }
         if lostHistory || last == .zero { last = list.revision }
         for try await batch in watch {
             failures = 0

@@ -1,0 +1,108 @@
+import ApusKV
+import ApusPrimitives
+
+/// What a directory knows of each instance, as a value: lists and events in, the current instances out.
+///
+/// Events may be older than the list that came before them; revisions decide.
+struct InstanceTable: Sendable {
+    struct Problem: Sendable {
+        let key: Bytes
+        let reason: String
+    }
+
+    struct Outcome: Sendable {
+        /// The services whose instances are not what they were.
+        var changed: Set<String> = []
+        var problems: [Problem] = []
+    }
+
+    private struct Entry {
+        /// nil: under this key is something that is not an instance.
+        var instance: ServiceInstance?
+        var modRevision: Revision
+        /// The last list lacked it: it goes at this moment.
+        var missingUntil: MonotonicTime?
+    }
+
+    private var entries: [Bytes: Entry] = [:]
+    private var byService: [String: [String: ServiceInstance]] = [:]
+
+    /// By service, in the order of the identifiers; services without an instance are absent.
+    private(set) var instances: [String: [ServiceInstance]] = [:]
+    /// Grows with every change of `instances`.
+    private(set) var version: UInt64 = 0
+
+    /// - Parameter isNewTimeline: revisions known so far are of a store that lost its data since, and mean nothing.
+    mutating func list(_ kvs: [KeyValue], isNewTimeline: Bool, missingUntil: MonotonicTime) -> Outcome {
+        var outcome = Outcome()
+        if isNewTimeline {
+            for key in entries.keys { entries[key]?.modRevision = .zero }
+        }
+        let listed = Set(kvs.map(\.key))
+        for key in entries.keys where !listed.contains(key) {
+            entries[key]?.missingUntil = missingUntil
+        }
+        for kv in kvs { put(kv, &outcome) }
+        return finish(outcome)
+    }
+
+    mutating func apply(_ events: [Event]) -> Outcome {
+        var outcome = Outcome()
+        for event in events {
+            switch event.kind {
+            case .put: put(event.kv, &outcome)
+            case .delete:
+                guard let entry = entries[event.kv.key], entry.modRevision < event.kv.modRevision else { continue }
+                set(event.kv.key, to: nil, &outcome)
+            }
+        }
+        return finish(outcome)
+    }
+
+    mutating func dropMissing(at now: MonotonicTime) -> Outcome {
+        var outcome = Outcome()
+        for (key, entry) in entries {
+            guard let until = entry.missingUntil, until <= now else { continue }
+            set(key, to: nil, &outcome)
+        }
+        return finish(outcome)
+    }
+
+    private mutating func put(_ kv: KeyValue, _ outcome: inout Outcome) {
+        if let known = entries[kv.key] {
+            if known.modRevision > kv.modRevision { return }
+            if known.modRevision == kv.modRevision {
+                entries[kv.key]?.missingUntil = nil
+                return
+            }
+        }
+        var entry = Entry(instance: nil, modRevision: kv.modRevision, missingUntil: nil)
+        do {
+            entry.instance = try ServiceInstance(decoding: kv.value, under: kv.key)
+        } catch {
+            outcome.problems.append(Problem(key: kv.key, reason: "\(error)"))
+        }
+        set(kv.key, to: entry, &outcome)
+    }
+
+    private mutating func set(_ key: Bytes, to entry: Entry?, _ outcome: inout Outcome) {
+        let before = entries[key]?.instance
+        let after = entry?.instance
+        entries[key] = entry
+        guard before != after else { return }
+        // Both are of the same service, which is part of the key.
+        guard let service = (after ?? before)?.service, let id = (after ?? before)?.id else { return }
+        byService[service, default: [:]][id] = after
+        outcome.changed.insert(service)
+    }
+
+    private mutating func finish(_ outcome: Outcome) -> Outcome {
+        for service in outcome.changed {
+            let sorted = byService[service, default: [:]].values.sorted { $0.id < $1.id }
+            instances[service] = sorted.isEmpty ? nil : sorted
+            if sorted.isEmpty { byService[service] = nil }
+        }
+        if !outcome.changed.isEmpty { version += 1 }
+        return outcome
+    }
+}
