@@ -119,10 +119,13 @@ public final class ServiceDirectory: Sendable, Service {
                 state.freshness = .lastKnown
                 return true
             }
-            if isNews { logger.warning("the registry is away: going on with the last list", metadata: ["error": "\(error)"]) }
+            if isNews {
+                logger.warning("the registry is away: going on with the last list", metadata: ["error": "\(error)"])
+            }
         case .listed(let kvs, let revision, let lostHistory):
             if lostHistory {
-                logger.warning("the registry lost data: it is back at an earlier revision", metadata: ["revision": "\(revision)"])
+                logger.warning(
+                    "the registry lost data: it is back at an earlier revision", metadata: ["revision": "\(revision)"])
             }
             let gone = time.now() + grace
             change { $0.list(kvs, isNewTimeline: lostHistory, missingUntil: gone) }

@@ -86,7 +86,7 @@ public final class ServiceRegistry: Sendable, Service {
     /// expires.
     public func run() async throws {
         try await ending { try await self.keepRegistered() }
-        try await gate.run { await self.withdrawAll() }
+        await gate.run { await self.withdrawAll() }
     }
 
     private func keepRegistered() async throws {
@@ -160,7 +160,8 @@ public final class ServiceRegistry: Sendable, Service {
         let lease = try await currentLease()
         let write = PutRequest(key: key, value: value, lease: lease)
         let request = TxnRequest(
-            compares: overwrites ? [] : [.absent(key)], success: [.put(write)], failure: [.range(RangeRequest(.key(key)))])
+            compares: overwrites ? [] : [.absent(key)], success: [.put(write)],
+            failure: [.range(RangeRequest(.key(key)))])
         let response = try await limited { try await self.store.txn(request) }
         if !response.succeeded, case .range(let range)? = response.responses.first, let found = range.kvs.first,
             found.lease != lease

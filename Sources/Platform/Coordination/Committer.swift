@@ -1,0 +1,48 @@
+import ApusKV
+import ApusPrimitives
+import ApusResilience
+
+/// Makes commands take effect: at once in memory, or through the log.
+protocol Committer: Sendable {
+    func commit(_ command: Command) async throws -> CommandResponse
+    /// - Returns: the time to live in seconds.
+    func keepAlive(_ lease: LeaseID) async throws -> Int64
+    /// Revokes a lease that ran out, unless it was kept alive or revoked meanwhile.
+    func expire(_ lease: LeaseID) async throws
+    func close() async
+}
+
+struct MemoryCommitter: Committer {
+    let visible: VisibleState
+    let time: TimeSource
+
+    func commit(_ command: Command) async throws -> CommandResponse {
+        let now = time.now()
+        return try update { try $0.apply(command, at: now) }
+    }
+
+    func keepAlive(_ lease: LeaseID) async throws -> Int64 {
+        let now = time.now()
+        return try update { try $0.keepAlive(lease, at: now) }
+    }
+
+    func expire(_ lease: LeaseID) async throws {
+        let now = time.now()
+        try update { store in
+            guard store.lease(lease)?.hasExpired(at: now) == true else { return }
+            _ = try store.revoke(lease)
+        }
+    }
+
+    func close() async {
+        visible.close()
+    }
+
+    private func update<Result>(_ body: (inout KVStore) throws -> Result) throws -> Result {
+        do {
+            return try visible.update(body)
+        } catch let error as KVError {
+            throw CoordinationError(error)
+        }
+    }
+}
