@@ -144,7 +144,7 @@ house.app(
         "Transactions",
     ],
     using: [
-        .argumentParser, .configuration, .crypto, .cryptoExtras, .hummingbird, .jwtKit, .lifecycle, .logging, .metrics,
+        .argumentParser, .configuration, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .logging, .metrics,
         .mustache,
     ])
 
