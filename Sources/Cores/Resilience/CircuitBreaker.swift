@@ -36,6 +36,11 @@ public struct CircuitBreaker: Sendable {
     public struct Transition: Hashable, Sendable {
         public let from: State
         public let to: State
+
+        public init(from: State, to: State) {
+            self.from = from
+            self.to = to
+        }
     }
 
     private enum Phase: Sendable {
