@@ -154,7 +154,8 @@ house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSuppo
 house.tests("Placement", on: ["Primitives", "Placement"])
 house.tests("KV", on: ["Primitives", "KV"])
 house.tests("Observability", on: ["Primitives", "Observability"], using: [.logging, .metrics])
-house.tests("SQL", on: ["SQL"], support: ["TestSupport"])
+house.support("SQLConformance", on: ["Primitives", "SQL"])
+house.tests("SQL", on: ["Primitives", "SQL"], support: ["SQLConformance", "TestSupport"])
 house.tests(
     "Coordination", on: ["Primitives", "Resilience", "KV", "Coordination"], support: ["TestSupport"],
     using: [.configuration, .lifecycle, .logging])

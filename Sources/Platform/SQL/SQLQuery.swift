@@ -81,7 +81,12 @@ extension SQLQuery: ExpressibleByStringInterpolation {
             query.fragments[query.fragments.count - 1] += literal
         }
 
-        /// Binds `value`; nil is NULL.
+        /// Binds `value`, or NULL. (With this overload the compiler does not warn of optionals in a text.)
+        public mutating func appendInterpolation(_ value: (some SQLBindable)?) {
+            if let value { appendInterpolation(value) } else { appendInterpolation(SQLValue.null) }
+        }
+
+        /// Binds `value`.
         public mutating func appendInterpolation(_ value: some SQLBindable) {
             do throws(SQLError) {
                 query.bindings.append(try value.sqlValue())
