@@ -1,0 +1,266 @@
+import NIOCore
+
+/// One request on its way to an instance and back: joins the client's connection to that of the instance. Stays on its
+/// event loop; what it does is decided by `ExchangeState`.
+final class Exchange {
+    let route: Int
+    let started: NIODeadline
+    private(set) var status = 0
+    private(set) var state: ExchangeState
+    private(set) var endpoint: Endpoint?
+    /// When the gateway acts by itself: the deadline, and in a response that has begun the stall timeout.
+    private(set) var due: NIODeadline
+    private let deadline: NIODeadline
+    /// Whether the deadline is the route's own; a client's short one says nothing about the instance.
+    private let deadlineIsOurs: Bool
+    private let worker: Worker
+    private let set: EndpointSet
+    private var client: ClientHandler?
+    private var upstream: UpstreamHandler?
+    private var tried: [Endpoint] = []
+    private var replay = ByteBuffer()
+    private var bodyDue: NIODeadline
+    private var bodyIsChunked: Bool
+    private var responseIsChunked = false
+
+    init(client: ClientHandler, route: Int, head: RequestHead, worker: Worker, at now: NIODeadline) {
+        self.client = client
+        self.worker = worker
+        self.route = route
+        started = now
+        let entry = worker.routes.entries[route]
+        var limit = TimeAmount(entry.route.timeout)
+        deadlineIsOurs = head.timeoutMilliseconds.map { $0 >= limit.nanoseconds / 1_000_000 } ?? true
+        if !deadlineIsOurs, let time = head.timeoutMilliseconds { limit = .milliseconds(Int64(time)) }
+        deadline = now + limit
+        bodyDue = head.body == .none ? .distantFuture : now + worker.bodyTimeout
+        due = min(deadline, bodyDue)
+        bodyIsChunked = head.body == .chunked
+        set = worker.endpoints(ofRoute: route)
+        state = ExchangeState(isRepeatable: head.isRepeatable, maxAttempts: entry.route.maxAttempts)
+        if head.body == .none { state.requestCompleted() }
+    }
+
+    /// Finds an instance and sends the request, now or when connected.
+    func place() {
+        let now = NIODeadline.now()
+        let chosen = state.mustConnectAnew ? endpoint : nil
+        guard let endpoint = chosen ?? set.pick(excluding: tried, at: now, using: &worker.random) else {
+            return act(on: state.nowhereToGo())
+        }
+        self.endpoint = endpoint
+        state.placed()
+        endpoint.began()
+        let limit = state.isRepeatable ? worker.keptSince(now) : worker.freshSince(now)
+        if !state.mustConnectAnew, let kept = endpoint.takeIdle(notIdleSince: limit) {
+            attach(kept, kept: true)
+        } else {
+            worker.connect(to: endpoint, for: self, within: deadline - now)
+        }
+    }
+
+    // MARK: From the client
+
+    /// Whether the client's body should wait.
+    var holdsRequest: Bool {
+        if let upstream { return !upstream.isWritable }
+        return state.phase == .placing && replay.readableBytes >= worker.settings.maxReplayBytes
+    }
+
+    func bodyContinued(_ piece: ByteBuffer) {
+        guard state.phase != .finished else { return }
+        if state.keepsReplay { replay.writeImmutableBuffer(piece) }
+        guard let upstream else { return }
+        upstream.append(piece, chunked: bodyIsChunked)
+        forgetReplayIfLarge()
+    }
+
+    func bodyEnded() {
+        state.requestCompleted()
+        guard state.phase != .finished else { return }
+        if state.phase != .responding {
+            due = deadline
+            client?.dueChanged(due)
+        }
+        if bodyIsChunked { upstream?.append { $0.writeStaticString("0\r\n\r\n") } }
+    }
+
+    func flushToUpstream() {
+        upstream?.flush()
+    }
+
+    /// The client takes more of the response again.
+    func clientTakesMoreAgain() {
+        upstream?.resumeReading()
+    }
+
+    /// The client went away, or was refused in the middle: what the instance does for it is called off.
+    func abandon(status: Int) {
+        guard state.phase != .finished else { return }
+        state.finish()
+        self.status = status
+        end(keep: nil)
+    }
+
+    /// `due` has come.
+    func timerFired(at now: NIODeadline) {
+        if state.phase == .responding { return act(on: state.stalled()) }
+        let waitsForClient = !holdsRequest
+        let verdict = state.deadlinePassed(waitsForClient: waitsForClient)
+        if case .fail(.timedOut) = verdict, deadlineIsOurs, let endpoint, upstream != nil {
+            worker.failed(endpoint, in: set, connectionFailed: true)
+        }
+        act(on: verdict)
+    }
+
+    // MARK: From the instance's connection
+
+    func connected(_ connection: UpstreamHandler) {
+        guard connection.isUsable else { return notConnected() }
+        guard state.phase == .placing else {
+            // The client did not wait; the next one can have the connection.
+            return connection.endpoint.keep(
+                connection, atMost: worker.settings.maxIdlePerInstance, at: .now())
+        }
+        attach(connection, kept: false)
+        flushToUpstream()
+        client?.requestTakesMore()
+    }
+
+    func notConnected() {
+        guard state.phase == .placing, let endpoint else { return }
+        worker.failed(endpoint, in: set, connectionFailed: true)
+        act(on: state.lost(.notConnected))
+    }
+
+    func upstreamLost(_ loss: ExchangeState.Loss) {
+        upstream = nil
+        let verdict = state.lost(loss)
+        if verdict != .retryFresh, verdict != .ignore, let endpoint {
+            worker.failed(endpoint, in: set, connectionFailed: true)
+        }
+        act(on: verdict)
+    }
+
+    func upstreamTakesMore() {
+        client?.requestTakesMore()
+    }
+
+    var clientTakesMore: Bool { client?.isWritable ?? true }
+
+    func responseBegan(_ head: ResponseHead) {
+        let now = NIODeadline.now()
+        if head.status >= 500, let endpoint {
+            worker.failed(endpoint, in: set, connectionFailed: false)
+        } else {
+            endpoint?.health.succeeded()
+        }
+        var others = false
+        if head.status == 503, let endpoint { others = set.hasAlternative(to: tried + [endpoint], at: now) }
+        let verdict = state.responded(status: head.status, othersLeft: others)
+        guard verdict == .ignore else {
+            upstream?.close()
+            upstream = nil
+            return act(on: verdict)
+        }
+        replay = ByteBuffer()
+        status = head.status
+        due = now + worker.stallTimeout
+        guard let client else { return }
+        client.dueChanged(due)
+        responseIsChunked = client.writeHead(head, requestComplete: state.requestComplete)
+    }
+
+    func responseContinued(_ piece: ByteBuffer) {
+        guard state.phase == .responding, let client else { return }
+        due = NIODeadline.now() + worker.stallTimeout
+        client.write(piece, chunked: responseIsChunked)
+    }
+
+    func flushToClient() {
+        client?.flush()
+    }
+
+    /// - Parameter keep: the connection, when it can carry another exchange.
+    func responseEnded(keep connection: UpstreamHandler?) {
+        guard state.phase == .responding else { return }
+        if responseIsChunked { client?.writeLastChunk() }
+        let isReusable = state.requestComplete
+        if !isReusable { upstream?.close() }
+        state.finish()
+        let client = client
+        end(keep: isReusable ? connection : nil)
+        client?.responseEnded()
+    }
+
+    // MARK: What it comes to
+
+    private func attach(_ connection: UpstreamHandler, kept: Bool) {
+        guard let client else { return }
+        upstream = connection
+        state.connected(kept: kept)
+        connection.begin(self, answersHead: client.head.method == .head)
+        let left = max(1, (deadline - .now()).nanoseconds / 1_000_000)
+        connection.append { client.writeRequestHead(to: &$0, instance: connection.endpoint.instance, timeLeft: left) }
+        if replay.readableBytes > 0 { connection.append(replay, chunked: bodyIsChunked) }
+        if bodyIsChunked, state.requestComplete { connection.append { $0.writeStaticString("0\r\n\r\n") } }
+        if !state.isRepeatable { forgetReplay() }
+        forgetReplayIfLarge()
+    }
+
+    private func forgetReplayIfLarge() {
+        if replay.readableBytes > worker.settings.maxReplayBytes { forgetReplay() }
+    }
+
+    private func forgetReplay() {
+        state.replayLost()
+        replay = ByteBuffer()
+    }
+
+    private func act(on verdict: ExchangeState.Verdict) {
+        switch verdict {
+        case .ignore: break
+        case .retry:
+            if let endpoint {
+                endpoint.ended()
+                tried.append(endpoint)
+            }
+            endpoint = nil
+            worker.metrics.retried(route: route)
+            place()
+            flushToUpstream()
+        case .retryFresh:
+            endpoint?.ended()
+            worker.metrics.retried(route: route)
+            place()
+            flushToUpstream()
+        case .fail(let failure):
+            upstream?.close()
+            status = failure.status
+            let client = client
+            end(keep: nil)
+            client?.fail(failure)
+        case .truncate:
+            upstream?.close()
+            let client = client
+            end(keep: nil)
+            client?.truncate()
+        }
+    }
+
+    private func end(keep connection: UpstreamHandler?) {
+        let now = NIODeadline.now()
+        if let endpoint {
+            endpoint.ended()
+            if let connection {
+                endpoint.keep(connection, atMost: worker.settings.maxIdlePerInstance, at: now)
+            } else {
+                upstream?.close()
+            }
+        }
+        if let client { worker.ended(self, for: client, at: now) }
+        upstream = nil
+        client = nil
+        replay = ByteBuffer()
+    }
+}
