@@ -25,6 +25,8 @@ struct InstanceTable: Sendable {
     }
 
     private var entries: [Bytes: Entry] = [:]
+    /// The revision of the last list: it shows what the puts up to there led to.
+    private var listedAt = Revision.zero
     private var byService: [String: [String: ServiceInstance]] = [:]
 
     /// By service, in the order of the identifiers; services without an instance are absent.
@@ -33,7 +35,9 @@ struct InstanceTable: Sendable {
     private(set) var version: UInt64 = 0
 
     /// - Parameter isNewTimeline: revisions known so far are of a store that lost its data since, and mean nothing.
-    mutating func list(_ kvs: [KeyValue], isNewTimeline: Bool, missingUntil: MonotonicTime) -> Outcome {
+    mutating func list(
+        _ kvs: [KeyValue], at revision: Revision, isNewTimeline: Bool, missingUntil: MonotonicTime
+    ) -> Outcome {
         var outcome = Outcome()
         if isNewTimeline {
             for key in entries.keys { entries[key]?.modRevision = .zero }
@@ -43,6 +47,7 @@ struct InstanceTable: Sendable {
             entries[key]?.missingUntil = missingUntil
         }
         for kv in kvs { put(kv, &outcome) }
+        listedAt = revision
         return finish(outcome)
     }
 
@@ -50,7 +55,7 @@ struct InstanceTable: Sendable {
         var outcome = Outcome()
         for event in events {
             switch event.kind {
-            case .put: put(event.kv, &outcome)
+            case .put: if event.revision > listedAt { put(event.kv, &outcome) }
             case .delete:
                 guard let entry = entries[event.kv.key], entry.modRevision < event.kv.modRevision else { continue }
                 set(event.kv.key, to: nil, &outcome)

@@ -12,23 +12,10 @@ public import ServiceLifecycle
 /// `graceSeconds`, in which a living one registers again. What is under the prefix but is not an instance is skipped and
 /// logged.
 public final class ServiceDirectory: Sendable, Service {
-    /// How an answer of the directory came to be.
-    public enum Freshness: Hashable, Sendable {
-        /// The store has not been reached yet; there are no instances.
-        case neverSynced
-        /// Changes arrive as they happen.
-        case live
-        /// The store is away; these were the last known instances.
-        case lastKnown
-    }
-
     private struct State {
         var instances: [String: [ServiceInstance]] = [:]
         var version: UInt64 = 0
-        var freshness = Freshness.neverSynced
-        var readers: [UInt64: CheckedContinuation<Void, any Error>] = [:]
-        var cancelled: Set<UInt64> = []
-        var nextReader: UInt64 = 0
+        var freshness = StoreFreshness.neverSynced
     }
 
     private let follower: PrefixFollower
@@ -36,6 +23,7 @@ public final class ServiceDirectory: Sendable, Service {
     private let time: TimeSource
     private let logger: Logger
     private let hub = ChangeHub()
+    private let ready = ReadyGate()
     private let table = Locked(InstanceTable())
     private let state = Locked(State())
 
@@ -61,7 +49,8 @@ public final class ServiceDirectory: Sendable, Service {
         state.withLock { $0.instances.keys.sorted() }
     }
 
-    public var freshness: Freshness {
+    /// Whether the instances are current.
+    public var freshness: StoreFreshness {
         state.withLock { $0.freshness }
     }
 
@@ -75,28 +64,7 @@ public final class ServiceDirectory: Sendable, Service {
     ///
     /// - Throws: `CancellationError`.
     public func waitUntilReady() async throws {
-        let id = state.withLock { state in
-            state.nextReader += 1
-            return state.nextReader
-        }
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-                let outcome: Result<Void, any Error>? = state.withLock { state in
-                    if state.cancelled.remove(id) != nil { return .failure(CancellationError()) }
-                    if state.freshness != .neverSynced { return .success(()) }
-                    state.readers[id] = continuation
-                    return nil
-                }
-                if let outcome { continuation.resume(with: outcome) }
-            }
-        } onCancel: {
-            let reader = state.withLock { state in
-                let reader = state.readers.removeValue(forKey: id)
-                if reader == nil, state.freshness == .neverSynced { state.cancelled.insert(id) }
-                return reader
-            }
-            reader?.resume(throwing: CancellationError())
-        }
+        try await ready.wait()
     }
 
     /// Follows the registry until graceful shutdown or cancellation.
@@ -128,7 +96,7 @@ public final class ServiceDirectory: Sendable, Service {
                     "the registry lost data: it is back at an earlier revision", metadata: ["revision": "\(revision)"])
             }
             let gone = time.now() + grace
-            change { $0.list(kvs, isNewTimeline: lostHistory, missingUntil: gone) }
+            change { $0.list(kvs, at: revision, isNewTimeline: lostHistory, missingUntil: gone) }
         case .changed(let events, _):
             change { $0.apply(events) }
         }
@@ -150,21 +118,19 @@ public final class ServiceDirectory: Sendable, Service {
         let (outcome, instances, version) = table.withLock { table in
             (body(&table), table.instances, table.version)
         }
-        let readers = state.withLock { state in
+        state.withLock { state in
             if version > state.version {
                 state.instances = instances
                 state.version = version
             }
             state.freshness = .live
-            defer { state.readers = [:] }
-            return state.readers.sorted { $0.key < $1.key }.map(\.value)
         }
+        ready.open()
         for problem in outcome.problems {
             logger.warning(
                 "skipped what is not an instance",
                 metadata: ["key": "\(problem.key)", "error": "\(problem.reason)"])
         }
-        for reader in readers { reader.resume() }
         if !outcome.changed.isEmpty { hub.notify() }
     }
 }
