@@ -1,4 +1,5 @@
 import ApusPrimitives
+import Collections
 
 public struct WatcherID: RawRepresentable, Hashable, Comparable, Sendable {
     public let rawValue: Int64
@@ -14,86 +15,128 @@ public struct WatcherID: RawRepresentable, Hashable, Comparable, Sendable {
 
 /// The watchers of one store, as a value: who wants which change, and how far each has got.
 ///
-/// After every change of the store call `advance(to:)`, then let those it returns `take`. A watcher that takes too
-/// slowly keeps a bounded backlog; what does not fit it reads again from the store's history, and if that has been
+/// After the store has changed call `advance(to:)`; then each watcher it returns has something to `take` until the
+/// answer is `idle`. (A server with one thread for all calls `serve` instead, which takes turns.) A watcher that takes
+/// too slowly keeps a bounded backlog; what does not fit it reads again from the store's history, and if that has been
 /// compacted by then it is told so. No event is ever skipped in silence.
 public struct WatcherSet: Sendable {
-    /// How many events may wait for one watcher, but a revision of more events is never split.
+    /// How many events may wait for one watcher.
     public let backlogLimit: Int
-
-    private struct Watcher {
-        let request: WatchRequest
-        /// Everything before this revision has been taken or is in the backlog.
-        var next: Revision
-        var backlog: [Event] = []
-        /// What comes after the backlog must be read from history.
-        var isLagging: Bool
-    }
+    /// How many changes one `take` from the history, or one `advance`, looks at; a revision is never split, though.
+    public let scanLimit: Int
 
     private var watchers: [WatcherID: Watcher] = [:]
-    private var order: [WatcherID] = []
+    private var index = IntervalIndex()
+    /// Each watcher with something to take, once; a few that no longer have anything.
+    private var turns: Deque<WatcherID> = []
     private var lastID: Int64 = 0
-    /// The revision that has been handed out.
+    private var wantingPrevious = 0
+    /// Every watcher that is not lagging has taken all up to here, or has it in its backlog.
     private var published: Revision
 
     /// - Parameter revision: of the store that the set watches.
-    public init(at revision: Revision, backlogLimit: Int = 1_000) {
+    public init(at revision: Revision, backlogLimit: Int = 1_000, scanLimit: Int = 10_000) {
         published = revision
         self.backlogLimit = max(1, backlogLimit)
+        self.scanLimit = max(1, scanLimit)
     }
 
     public var count: Int { watchers.count }
 
-    /// Registers a watcher, which takes from then on.
-    /// - Throws: `emptyRange`; `compacted` when the start has been compacted.
+    /// Registers a watcher. One that starts in the past has something to take at once.
+    /// - Throws: `emptyRange`; `compacted` when the start has been compacted (or is negative, as in etcd).
     public mutating func add(_ request: WatchRequest, to store: KVStore) throws(KVError) -> WatcherID {
-        let range = request.range
-        if range.start.isEmpty || range.isEmpty { throw .emptyRange }
+        if request.range.start.isEmpty || request.range.isEmpty { throw .emptyRange }
         let start = request.start == .zero ? store.revision.next : request.start
-        guard start >= store.compactedRevision, start > .zero else { throw .compacted(store.compactedRevision) }
+        guard start > .zero, start >= store.compactedRevision else { throw .compacted(store.compactedRevision) }
         lastID += 1
         let id = WatcherID(rawValue: lastID)
         watchers[id] = Watcher(request: request, next: start, isLagging: start <= published)
-        order.append(id)
+        index.insert(request.range, id: lastID)
+        if request.previous { wantingPrevious += 1 }
+        if start <= published { giveTurn(to: id) }
         return id
     }
 
     public mutating func remove(_ id: WatcherID) {
-        guard watchers.removeValue(forKey: id) != nil else { return }
-        order.removeAll { $0 == id }
+        guard let watcher = watchers.removeValue(forKey: id) else { return }
+        index.remove(watcher.request.range, id: id.rawValue)
+        if watcher.request.previous { wantingPrevious -= 1 }
+        if watcher.hasTurn { turns.removeAll { $0 == id } }
     }
 
-    /// Hands out what changed since the last call. Returns the watchers that were idle and now have something to take.
+    /// The revision up to which a watcher has taken everything there was for it; nil while it has something to take,
+    /// and for an unknown one. What etcd sends as progress.
+    public func progress(of id: WatcherID) -> Revision? {
+        guard let watcher = watchers[id], !watcher.hasWork else { return nil }
+        return published
+    }
+}
+
+extension WatcherSet {
+    /// Hands out what changed since the last call. Returns the watchers that had nothing to take and now have.
     public mutating func advance(to store: KVStore) -> [WatcherID] {
         guard store.revision > published else { return [] }
+        let from = published.next
         published = store.revision
         var woken: [WatcherID] = []
-        for id in order {
-            guard var watcher = watchers[id], !watcher.isLagging, watcher.next <= published else { continue }
-            watcher.isLagging = true
-            watchers[id] = watcher
-            woken.append(id)
+        guard !watchers.isEmpty else { return woken }
+        do throws(KVError) {
+            let (events, next) = try store.events(
+                in: .all, from: from, limit: scanLimit, previous: wantingPrevious > 0)
+            for event in events { handOut(event, waking: &woken) }
+            if next <= published { fallBehind(at: next, waking: &woken) }
+        } catch {
+            fallBehind(at: from, waking: &woken)
         }
         return woken
+    }
+
+    private mutating func handOut(_ event: Event, waking woken: inout [WatcherID]) {
+        var concerned: [WatcherID] = []
+        index.forEach(containing: event.kv.key) { concerned.append(WatcherID(rawValue: $0)) }
+        for id in concerned where watchers[id]?.offer(event, limit: backlogLimit) == true {
+            woken.append(id)
+            giveTurn(to: id)
+        }
+    }
+
+    /// The history is too long, or gone: everyone reads it for themselves.
+    private mutating func fallBehind(at revision: Revision, waking woken: inout [WatcherID]) {
+        for id in watchers.keys.sorted() where watchers[id]?.fallBehind(at: revision, published) == true {
+            woken.append(id)
+            giveTurn(to: id)
+        }
+    }
+
+    private mutating func giveTurn(to id: WatcherID) {
+        guard watchers[id]?.hasTurn == false else { return }
+        watchers[id]?.hasTurn = true
+        turns.append(id)
     }
 
     /// The next events for a watcher.
     /// - Parameter limit: about how many; a revision is never split.
     public mutating func take(_ id: WatcherID, from store: KVStore, limit: Int = 1_000) -> WatchOutput {
-        guard var watcher = watchers[id] else { return .unknown }
-        guard watcher.isLagging else { return .idle }
+        guard watchers[id] != nil else { return .unknown }
         do throws(KVError) {
-            let (events, next) = try store.events(
-                in: watcher.request.range, from: watcher.next, limit: limit, previous: watcher.request.previous)
-            watcher.next = next
-            watcher.isLagging = next <= published
-            watchers[id] = watcher
-            let wanted = events.filter(watcher.request.wants)
-            if wanted.isEmpty { return watcher.isLagging ? .behind : .idle }
-            return .events(WatchBatch(revision: Revision(next.rawValue - 1), events: wanted))
+            return try watchers[id]?.take(limit: max(1, limit), scanLimit, from: store, published) ?? .unknown
         } catch {
             remove(id)
             return .compacted(store.compactedRevision)
         }
+    }
+
+    /// Takes for the watcher whose turn it is; nil when no watcher has anything to take.
+    ///
+    /// A watcher that then has more goes to the end of the queue, so none waits for more than one turn of the others.
+    public mutating func serve(from store: KVStore, limit: Int = 1_000) -> (id: WatcherID, output: WatchOutput)? {
+        while let id = turns.popFirst() {
+            watchers[id]?.hasTurn = false
+            let output = take(id, from: store, limit: limit)
+            if watchers[id]?.hasWork == true { giveTurn(to: id) }
+            if output != .idle { return (id, output) }
+        }
+        return nil
     }
 }
