@@ -34,3 +34,12 @@ import Testing
         #expect(!KeyRange.all.isEmpty)
     }
 }
+
+extension KeyRangeTests {
+    /// On the wire an end of the byte 0 would mean "no end".
+    @Test func anEmptyRangeStaysEmptyOnTheWire() {
+        for range in [KeyRange.range("a", Bytes([0])), .range("a", "")] {
+            #expect(KeyRange(key: range.start, rangeEnd: range.rangeEnd).isEmpty)
+        }
+    }
+}

@@ -16,7 +16,12 @@ extension ByteReader {
     }
 
     mutating func readRange() throws -> KeyRange {
-        KeyRange(key: try readBytes(), rangeEnd: try readBytes())
+        let start = try readBytes()
+        switch try readCase(RangeEndTag.self) {
+        case .single: return .key(start)
+        case .before: return .range(start, try readBytes())
+        case .unbounded: return KeyRange(start: start, end: .unbounded)
+        }
     }
 
     mutating func readPut() throws -> PutRequest {

@@ -7,6 +7,13 @@ enum OperationTag: UInt8 {
     case txn = 4
 }
 
+/// Not the wire form of etcd, in which an end at the byte 0 means something else.
+enum RangeEndTag: UInt8 {
+    case single = 0
+    case before = 1
+    case unbounded = 2
+}
+
 enum CompareTag: UInt8 {
     case version = 1
     case create = 2
@@ -18,7 +25,13 @@ enum CompareTag: UInt8 {
 extension ByteWriter {
     mutating func write(_ range: KeyRange) {
         write(range.start)
-        write(range.rangeEnd)
+        switch range.end {
+        case .single: write(RangeEndTag.single.rawValue)
+        case .before(let key):
+            write(RangeEndTag.before.rawValue)
+            write(key)
+        case .unbounded: write(RangeEndTag.unbounded.rawValue)
+        }
     }
 
     mutating func write(_ request: PutRequest) {

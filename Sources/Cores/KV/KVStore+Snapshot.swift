@@ -43,7 +43,7 @@ public struct SnapshotChunks: Sequence, IteratorProtocol, Sendable {
 
     init(of store: KVStore, chunkBytes: Int) {
         self.store = store
-        self.chunkBytes = Swift.max(1, chunkBytes)
+        self.chunkBytes = Swift.max(2, chunkBytes)
         leases = store.leaseTable.cursor()
         records = RecordCursor(of: store)
     }

@@ -49,10 +49,12 @@ public struct KeyRange: Hashable, Sendable {
     }
 
     /// The end on etcd's wire, as `init(key:rangeEnd:)` takes it.
+    ///
+    /// The wire cannot say "empty, at the very first key": whoever sends a range looks at `isEmpty` first.
     public var rangeEnd: Bytes {
         switch end {
         case .single: .empty
-        case .before(let key): key
+        case .before(let key): key <= Self.first ? start : key
         case .unbounded: Self.first
         }
     }

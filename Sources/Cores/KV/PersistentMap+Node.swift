@@ -56,7 +56,7 @@ extension PersistentMap {
             return low - 1
         }
 
-        func insertIntoLeaf(_ value: Value, for key: Key, replaced: inout Value?) -> Node? {
+        func insertIntoLeaf(_ value: Value, for key: Key, isLast: Bool, replaced: inout Value?) -> Node? {
             let index = lowerBound(of: key)
             if index < keys.count, keys[index] == key {
                 replaced = values[index]
@@ -70,14 +70,14 @@ extension PersistentMap {
             keys.insert(key, at: index)
             values.insert(value, at: index)
             count += 1
-            return splitIfNeeded(insertedAt: index)
+            return splitIfNeeded(insertedAt: index, isLast: isLast)
         }
 
-        /// Returns the new right sibling. An entry at the very end goes there alone, so that keys in ascending order
-        /// fill their nodes.
-        func splitIfNeeded(insertedAt index: Int) -> Node? {
+        /// Returns the new right sibling. An entry at the end of the whole tree goes there alone, so that keys in
+        /// ascending order fill their nodes.
+        func splitIfNeeded(insertedAt index: Int, isLast: Bool) -> Node? {
             guard keys.count > capacity else { return nil }
-            return split(at: index == keys.count - 1 ? index : keys.count / 2)
+            return split(at: isLast && index == keys.count - 1 ? index : keys.count / 2)
         }
 
         func split(at index: Int) -> Node {

@@ -24,7 +24,7 @@ struct PersistentMap<Key: Comparable & Sendable, Value: Sendable>: Sendable {
     @discardableResult
     mutating func insert(_ value: Value, for key: Key) -> Value? {
         var replaced: Value?
-        if let sibling = Self.insert(value, for: key, into: &root, replaced: &replaced) {
+        if let sibling = Self.insert(value, for: key, into: &root, isLast: true, replaced: &replaced) {
             root = Node(children: [root, sibling])
         }
         return replaced
@@ -55,21 +55,23 @@ extension PersistentMap {
         if !isKnownUniquelyReferenced(&node) { node = Node(copying: node) }
     }
 
-    /// Returns the new right sibling of `node` when it had to be split.
+    /// Returns the new right sibling of `node` when it had to be split. `isLast`: no node is to the right of it.
     private static func insert(
-        _ value: Value, for key: Key, into node: inout Node, replaced: inout Value?
+        _ value: Value, for key: Key, into node: inout Node, isLast: Bool, replaced: inout Value?
     ) -> Node? {
         makeUnique(&node)
-        if node.isLeaf { return node.insertIntoLeaf(value, for: key, replaced: &replaced) }
+        if node.isLeaf { return node.insertIntoLeaf(value, for: key, isLast: isLast, replaced: &replaced) }
         let index = node.childIndex(for: key)
         if index == 0, key < node.keys[0] { node.keys[0] = key }
         let before = node.children[index].count
-        let sibling = insert(value, for: key, into: &node.children[index], replaced: &replaced)
+        let isLast = isLast && index == node.children.count - 1
+        let sibling = insert(
+            value, for: key, into: &node.children[index], isLast: isLast, replaced: &replaced)
         node.count += node.children[index].count + (sibling?.count ?? 0) - before
         guard let sibling else { return nil }
         node.keys.insert(sibling.keys[0], at: index + 1)
         node.children.insert(sibling, at: index + 1)
-        return node.splitIfNeeded(insertedAt: index + 1)
+        return node.splitIfNeeded(insertedAt: index + 1, isLast: isLast)
     }
 
     private static func remove(_ key: Key, from node: inout Node) -> Value? {

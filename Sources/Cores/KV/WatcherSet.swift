@@ -1,5 +1,5 @@
 import ApusPrimitives
-import Collections
+import DequeModule
 
 public struct WatcherID: RawRepresentable, Hashable, Comparable, Sendable {
     public let rawValue: Int64
