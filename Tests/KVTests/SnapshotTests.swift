@@ -60,7 +60,8 @@ import Testing
     }
 
     @Test func aSnapshotIsTakenOfOneMoment() throws {
-        var store = Self.store(seed: 23, commands: 40)
+        var store = KVStore()
+        for index in 0..<50 { try store.put(Bytes("key \(index)")) }
         let expected = Array(store.snapshotChunks(chunkBytes: 64))
         var chunks = store.snapshotChunks(chunkBytes: 64)
         var actual: [[UInt8]] = []
