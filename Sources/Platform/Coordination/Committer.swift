@@ -10,11 +10,15 @@ protocol Committer: Sendable {
     /// Revokes a lease that ran out, unless it was kept alive or revoked meanwhile.
     func expire(_ lease: LeaseID) async throws
     func close() async
+    /// Why nothing can be written any more.
+    var failure: CoordinationError? { get }
 }
 
 struct MemoryCommitter: Committer {
     let visible: VisibleState
     let time: TimeSource
+
+    var failure: CoordinationError? { nil }
 
     func commit(_ command: Command) async throws -> CommandResponse {
         let now = time.now()

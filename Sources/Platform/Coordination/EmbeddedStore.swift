@@ -34,6 +34,34 @@ public final class EmbeddedStore: CoordinationStore, Service {
         self.logger = logger
     }
 
+    /// A store that is kept in a folder, which is made when it is not there. Reads back what is in it before it returns.
+    ///
+    /// - Throws: `CoordinationError` `.locked` when another store has the folder open; `.corrupt`, with the file and the
+    ///   offset, when what is there is not what was written; `.failed` when the disk refuses.
+    public convenience init(
+        directory: String, limits: EmbeddedStoreLimits = EmbeddedStoreLimits(), time: TimeSource = .continuous,
+        logger: Logger = Logger(label: "apus.coordination")
+    ) throws {
+        try self.init(directory: directory, limits: limits, time: time, logger: logger, disk: .posix)
+    }
+
+    init(
+        directory: String, limits: EmbeddedStoreLimits, time: TimeSource, logger: Logger, disk: Disk
+    ) throws {
+        let committer: DurableCommitter
+        do {
+            committer = try DurableCommitter(
+                folder: LogFolder(path: directory), limits: limits, time: time, logger: logger, disk: disk)
+        } catch let error as DiskError {
+            throw CoordinationError(.failed, "the folder \(directory) cannot be used", cause: error)
+        }
+        visible = committer.visible
+        self.committer = committer
+        self.limits = limits
+        self.time = time
+        self.logger = logger
+    }
+
     /// The revision that reads see.
     public var revision: Revision { visible.snapshot.revision }
 
@@ -126,6 +154,7 @@ public final class EmbeddedStore: CoordinationStore, Service {
 
     private func letTimeAct() async throws {
         while true {
+            if let failure = committer.failure { throw failure }
             do {
                 try await expireLeases()
                 try await compactHistory()
