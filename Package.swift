@@ -174,8 +174,10 @@ house.tests(
     "Transactions", on: ["Primitives", "Resilience", "SQL", "Transactions"], support: ["TestSupport"],
     using: [.lifecycle, .logging])
 house.tests(
-    "Shop", on: ["shop", "Primitives", "Resilience", "SQL", "Coordination", "Transactions"], support: ["TestSupport"],
-    using: [.asyncHTTPClient, .lifecycle, .logging, .nioCore])
+    "Shop",
+    on: ["shop", "Primitives", "Resilience", "KV", "SQL", "Coordination", "RPC", "Hosting", "Transactions"],
+    support: ["TestSupport"],
+    using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore])
 
 let package = Package(
     name: "apus",

@@ -54,6 +54,11 @@ final class Revocations: Service, Sendable {
         }
     }
 
+    /// Whether the session is in the set that decides while the store is away.
+    func remembers(_ sessionID: String) -> Bool {
+        state.withLock { $0.sessions.contains(sessionID) }
+    }
+
     /// Refuses the access tokens of a session at every service, from the return of this call on.
     ///
     /// - Parameter seconds: how long the last of them would live.

@@ -23,6 +23,9 @@ final class WorkLanes: Sendable {
         waiting = Locked([Int](repeating: 0, count: count))
     }
 
+    /// How much work is in all lanes, running or waiting.
+    var count: Int { waiting.withLock { $0.reduce(0, +) } }
+
     /// Runs `body` on a lane. Work whose caller was cancelled before its turn is skipped.
     ///
     /// - Throws: `Overloaded`, `CancellationError`, or what `body` throws.
