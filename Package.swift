@@ -178,6 +178,7 @@ house.tests(
     on: ["shop", "Primitives", "Resilience", "KV", "SQL", "Coordination", "RPC", "Hosting", "Transactions"],
     support: ["TestSupport"],
     using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore])
+house.tests("Tidy", on: [], support: ["TestSupport"])
 
 let package = Package(
     name: "apus",

@@ -6,6 +6,7 @@ public import NIOConcurrencyHelpers
 /// rather than `Synchronization.Mutex`, whose priority-inheritance futex collapses under contention on Linux
 /// (swiftlang/swift 88440): eight threads on two cores took 17 µs a turn with it, and 50 ns with this one; alone,
 /// both take 20 ns. A copy shares the state of its original.
+// Safe: `state` is reached only in `withLock`, and `init` takes a value that nobody else has (`sending`).
 public struct Locked<State>: @unchecked Sendable {
     @usableFromInline
     final class Storage {
