@@ -77,6 +77,14 @@ public struct SagaContext: Sendable, Hashable {
     public let attempt: Int
     /// Grows each time another coordinator takes the saga over: whoever sees a lower one than before may refuse it.
     public let fencingToken: Int64
+
+    public init(sagaID: String, step: String, idempotencyKey: String, attempt: Int = 1, fencingToken: Int64 = 1) {
+        self.sagaID = sagaID
+        self.step = step
+        self.idempotencyKey = idempotencyKey
+        self.attempt = attempt
+        self.fencingToken = fencingToken
+    }
 }
 
 /// A failure of the business, thrown by a step's action: nothing was done, no retry, compensate what was done before.

@@ -99,8 +99,18 @@ struct SagaStore: Sendable {
     func save(
         _ record: SagaRecord, token: Int64, claim: SagaMachine.Claim, keptUntil expiry: Int64
     ) async throws -> Bool {
-        var (owner, run, due): (String?, String?, Int64) = (self.owner, self.run, expiry)
-        if case .released(let time) = claim { (owner, run, due) = (nil, nil, time) }
+        let owner: String?
+        let run: String?
+        let due: SQLQuery
+        switch claim {
+        case .kept:
+            (owner, run) = (self.owner, self.run)
+            // This write may have waited while the claims were renewed: it must not take that back.
+            due = "CASE WHEN due_at_ms > \(expiry) THEN due_at_ms ELSE \(expiry) END"
+        case .released(let time):
+            (owner, run) = (nil, nil)
+            due = "\(time)"
+        }
         let query: SQLQuery = try """
         UPDATE apus_sagas SET phase = \(record.phase.rawValue), stuck_phase = \(record.stuckPhase?.rawValue),
             state = \(Self.text(record.state)), steps = \(Self.text(SagaState.encode(record.steps))),
