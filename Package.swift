@@ -156,8 +156,10 @@ house.tests("KV", on: ["Primitives", "KV"])
 house.tests("Observability", on: ["Primitives", "Observability"], using: [.logging, .metrics])
 house.support("SQLConformance", on: ["Primitives", "SQL"])
 house.tests("SQL", on: ["Primitives", "SQL"], support: ["SQLConformance", "TestSupport"])
+house.support("CoordinationConformance", on: ["Primitives", "KV", "Coordination", "TestSupport"])
 house.tests(
-    "Coordination", on: ["Primitives", "Resilience", "KV", "Coordination"], support: ["TestSupport"],
+    "Coordination", on: ["Primitives", "Resilience", "KV", "Coordination"],
+    support: ["CoordinationConformance", "TestSupport"],
     using: [.configuration, .lifecycle, .logging])
 house.tests(
     "RPC", on: ["Primitives", "Resilience", "Coordination", "Observability", "RPC"], support: ["TestSupport"],
