@@ -49,6 +49,7 @@ struct Library {
 /// Collects the targets and keeps the arrows between them pointing one way.
 struct House {
     private(set) var targets: [Target] = []
+    private(set) var products: [Product] = []
     private var layers: [String: Layer] = [:]
 
     mutating func core(_ name: String, on modules: [String] = [], using libraries: [Library] = []) {
@@ -65,6 +66,15 @@ struct House {
         targets.append(
             .executableTarget(
                 name: product, dependencies: dependencies(modules, libraries), path: "Sources/Apps/\(name)",
+                swiftSettings: settings))
+        products.append(.executable(name: product, targets: [product]))
+    }
+
+    /// A program that the documentation shows; it is built with everything else, so that it stays true.
+    mutating func example(_ name: String, product: String, on modules: [String], using libraries: [Library] = []) {
+        targets.append(
+            .executableTarget(
+                name: product, dependencies: dependencies(modules, libraries), path: "Examples/\(name)",
                 swiftSettings: settings))
     }
 
@@ -92,6 +102,7 @@ struct House {
     ) {
         check(name, in: layer, on: modules)
         layers[name] = layer
+        products.append(.library(name: "Apus\(name)", targets: ["Apus\(name)"]))
         targets.append(
             .target(
                 name: "Apus\(name)", dependencies: dependencies(modules, libraries),
@@ -148,6 +159,8 @@ house.app(
         .mustache,
     ])
 
+house.example("Hello", product: "hello", on: ["Hosting"], using: [.hummingbird])
+
 house.support("TestSupport", on: ["Primitives", "Resilience"], using: [.nioCore, .nioPosix])
 house.tests("Primitives", on: ["Primitives"])
 house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSupport"])
@@ -185,7 +198,7 @@ house.tests("Tidy", on: [], support: ["TestSupport"])
 let package = Package(
     name: "apus",
     platforms: [.macOS(.v26)],
-    products: [],
+    products: house.products,
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),

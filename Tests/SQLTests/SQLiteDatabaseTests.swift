@@ -172,6 +172,7 @@ import Testing
     }
 
     @Test func aConnectionIsUselessAfterItsBody() async throws {
+        // Safe: the test shows that the connection refuses to be used.
         struct Leak: @unchecked Sendable { let connection: any SQLConnection }
         let database = try await makeDatabase()
         let leak = try await database.transaction { Leak(connection: $0) }
