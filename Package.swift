@@ -127,10 +127,10 @@ house.platform(
     "Coordination", on: ["Primitives", "Resilience", "KV"], using: [.configuration, .lifecycle, .logging])
 house.platform(
     "RPC", on: ["Primitives", "Resilience", "Placement", "Observability", "Coordination"],
-    using: [.asyncHTTPClient, .logging, .nioCore, .nioHTTP1])
+    using: [.asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
 house.platform(
     "Hosting", on: ["Primitives", "Resilience", "Observability", "Coordination", "RPC"],
-    using: [.configuration, .hummingbird, .lifecycle, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
+    using: [.configuration, .httpTypes, .hummingbird, .lifecycle, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
 house.platform(
     "Gateway", on: ["Primitives", "Resilience", "Placement", "Observability", "Coordination", "RPC"],
     using: [.lifecycle, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
@@ -144,8 +144,8 @@ house.app(
         "Transactions",
     ],
     using: [
-        .argumentParser, .configuration, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .logging, .metrics,
-        .mustache,
+        .argumentParser, .asyncHTTPClient, .configuration, .crypto, .cryptoExtras, .httpTypes, .hummingbird,
+        .lifecycle, .logging, .metrics, .mustache, .nioCore, .nioPosix,
     ])
 
 house.support("TestSupport", on: ["Primitives", "Resilience"], using: [.nioCore, .nioPosix])

@@ -1,0 +1,85 @@
+import ApusObservability
+import ApusPrimitives
+import ApusRPC
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// How connections of a service are set up: Hummingbird's HTTP/1.1, with a `RequestGate` behind the decoder.
+struct ServiceChannel: ServerChildChannel {
+    struct Value: ServerChildChannelValue {
+        let base: HTTP1Channel.Value
+        let control: ConnectionControl
+        var channel: any Channel { base.channel }
+    }
+
+    private let base: HTTP1Channel
+    private let settings: HostSettings
+    private let metrics: RequestMetrics
+    private let connections: OpenConnections
+
+    init(
+        settings: HostSettings, metrics: RequestMetrics, connections: OpenConnections,
+        responder: @escaping HTTPChannelHandler.Responder
+    ) {
+        // The gate's own bounds come first; these hold for what it does not see, such as trailers.
+        let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
+            maxHeaderFieldSize: settings.maxHeaderBytes + settings.maxTargetBytes,
+            maxHeaderListSize: settings.maxHeaderBytes + settings.maxTargetBytes, maxHeaderFieldCount: 1000)
+        base = HTTP1Channel(responder: responder, configuration: .init(httpDecoderConfiguration: decoder))
+        self.settings = settings
+        self.metrics = metrics
+        self.connections = connections
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        let control = ConnectionControl(maxBodyBytes: settings.maxBodyBytes)
+        let limits = RequestGate.Limits(
+            headerBytes: settings.maxHeaderBytes, targetBytes: settings.maxTargetBytes,
+            bodyBytes: settings.maxBodyBytes, readTimeout: TimeAmount(settings.readTimeout),
+            idleTimeout: TimeAmount(settings.idleTimeout))
+        connections.add(channel)
+        return base.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            let pipeline = channel.pipeline.syncOperations
+            let gate = RequestGate(limits: limits, control: control) { [metrics] problem, trace in
+                metrics.refused(status: problem.status)
+                TraceContext.$current.withValue(trace) {
+                    logger.debug(
+                        "refused before a handler",
+                        metadata: [
+                            "status": .stringConvertible(problem.status), "detail": "\(problem.detail ?? "")",
+                        ])
+                }
+            }
+            let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try pipeline.addHandler(gate, position: .after(decoder))
+            try pipeline.addHandler(ByteCounter(gate: gate), position: .first)
+            return Value(base: value, control: control)
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        await ConnectionControl.$current.withValue(value.control) {
+            await base.handle(value: value.base, logger: logger)
+        }
+    }
+}
+
+/// The connections of a server, to end them all at once.
+final class OpenConnections: Sendable {
+    private let channels = Locked<[ObjectIdentifier: any Channel]>([:])
+
+    func add(_ channel: any Channel) {
+        let id = ObjectIdentifier(channel)
+        channels.withLock { $0[id] = channel }
+        channel.closeFuture.whenComplete { _ in self.channels.withLock { $0[id] = nil } }
+    }
+
+    var count: Int { channels.withLock { $0.count } }
+
+    func closeAll() {
+        for channel in channels.withLock({ Array($0.values) }) { channel.close(promise: nil) }
+    }
+}

@@ -1,0 +1,121 @@
+import ApusCoordination
+import ApusObservability
+import ApusPrimitives
+import ApusResilience
+import AsyncHTTPClient
+import CoreMetrics
+import Foundation
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// How one call to one instance ended.
+enum Attempt {
+    struct Failure {
+        /// What the caller gets when this was the last attempt: an answer of the service, or a problem of ours.
+        let response: ServiceResponse?
+        let problem: Problem
+        let reason: String
+        /// The instance has certainly not begun with the request.
+        let isSafe: Bool
+
+        func result() throws -> ServiceResponse {
+            if let response { return response }
+            throw problem
+        }
+    }
+
+    case answer(ServiceResponse)
+    /// Another instance may do better.
+    case failure(Failure)
+}
+
+extension ServiceClient {
+    func attempt(_ request: ServiceRequest, on lease: EndpointTable.Lease) async throws -> Attempt {
+        let service = lease.instance.service
+        do {
+            let response = try await exchange(request, with: lease.instance)
+            finish(lease, response.status >= 500 ? .failure : .success)
+            guard let problem = response.problem, [502, 503].contains(response.status) else { return .answer(response) }
+            let neverBegan = problem.extensions["policy"] == "concurrency-limit"
+            return .failure(
+                Attempt.Failure(
+                    response: response, problem: problem, reason: "status \(response.status)", isSafe: neverBegan))
+        } catch is NIOTooManyBytesError {
+            finish(lease, .success)
+            throw Problem.badGateway("The answer of \(service) is longer than \(settings.maxResponseBytes) bytes.")
+        } catch {
+            if Task.isCancelled {
+                let isLate = Deadline.current?.hasPassed(at: time.now()) == true
+                finish(lease, isLate ? .failure : .ignored)
+                throw error
+            }
+            finish(lease, .failure)
+            let isSafe = Self.neverSent(error)
+            let problem = Problem.badGateway(
+                isSafe ? "\(service) could not be reached." : "The connection to \(service) failed.")
+            return .failure(Attempt.Failure(response: nil, problem: problem, reason: "\(error)", isSafe: isSafe))
+        }
+    }
+
+    private func exchange(_ request: ServiceRequest, with instance: ServiceInstance) async throws -> ServiceResponse {
+        let address = ServiceClient.authority(instance.host, instance.port)
+        var message = HTTPClientRequest(url: "http://\(address)\(request.path)")
+        message.method = HTTPMethod(rawValue: request.method)
+        for (name, value) in request.headers { message.headers.add(name: name, value: value) }
+        if let key = request.idempotencyKey { message.headers.replaceOrAdd(name: "idempotency-key", value: key) }
+        let now = time.now()
+        let span = TraceContext.current?.child() ?? .root()
+        message.headers.replaceOrAdd(name: TraceContext.parentHeader, value: span.traceparent)
+        if let state = span.traceState {
+            message.headers.replaceOrAdd(name: TraceContext.stateHeader, value: state.description)
+        }
+        var left = settings.timeout
+        if let deadline = Deadline.current {
+            left = deadline.remaining(at: now)
+            message.headers.replaceOrAdd(name: Deadline.headerName, value: deadline.headerValue(at: now))
+        }
+        if let body = request.body { message.body = .bytes(ByteBuffer(bytes: body)) }
+        let response = try await http.execute(message, timeout: TimeAmount(left) + .milliseconds(1))
+        let body = try await response.body.collect(upTo: settings.maxResponseBytes)
+        return ServiceResponse(
+            status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) },
+            body: Array(body.readableBytesView), instance: instance.id)
+    }
+
+    private func finish(_ lease: EndpointTable.Lease, _ outcome: CircuitBreaker.Outcome) {
+        let change = endpoints.withLock { $0.finish(lease, outcome, at: time.now()) }
+        guard let change else { return }
+        logger.warning(
+            "a breaker changed its state",
+            metadata: [
+                "service": "\(lease.instance.service)", "instance": "\(lease.instance.id)", "from": "\(change.from)",
+                "to": "\(change.to)",
+            ])
+    }
+
+    /// Whether the error comes from making the connection.
+    private static func neverSent(_ error: any Error) -> Bool {
+        switch error {
+        case is NIOConnectionError: true
+        case ChannelError.connectTimeout: true
+        case let error as HTTPClientError: error == .connectTimeout || error == .getConnectionFromPoolTimeout
+        case let error as IOError: [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH].contains(error.errnoCode)
+        default: false
+        }
+    }
+
+    static func authority(_ host: String, _ port: Int) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}
+
+enum ClientMetrics {
+    /// - Parameter status: the HTTP status, "deadline" or "error".
+    static func record(service: String, status: String, took: Duration) {
+        Timer(
+            label: "http_client_request_duration_seconds", dimensions: [("service", service), ("status", status)]
+        ).recordNanoseconds(took.nanoseconds)
+    }
+}

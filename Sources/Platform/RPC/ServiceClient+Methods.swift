@@ -1,0 +1,50 @@
+/// Calls that send and expect JSON.
+extension ServiceClient {
+    /// - Throws: the `Problem` that the service answered, or that of `send`.
+    public func get<Result: Decodable>(
+        _ service: String, _ path: String, headers: [String: String] = [:], as type: Result.Type = Result.self
+    ) async throws -> Result {
+        try await call(service, ServiceRequest("GET", path, headers: Self.list(headers)))
+    }
+
+    /// - Parameter idempotencyKey: the same key for the same intent: then the call may be repeated, and is.
+    /// - Throws: the `Problem` that the service answered, or that of `send`.
+    public func post<Body: Encodable, Result: Decodable>(
+        _ service: String, _ path: String, body: Body, idempotencyKey: String? = nil, headers: [String: String] = [:],
+        as type: Result.Type = Result.self
+    ) async throws -> Result {
+        var request = ServiceRequest("POST", path, headers: Self.list(headers), idempotencyKey: idempotencyKey)
+        request.body = try JSONCoding.encode(body)
+        return try await call(service, request)
+    }
+
+    /// - Throws: the `Problem` that the service answered, or that of `send`.
+    public func put<Body: Encodable, Result: Decodable>(
+        _ service: String, _ path: String, body: Body, headers: [String: String] = [:],
+        as type: Result.Type = Result.self
+    ) async throws -> Result {
+        var request = ServiceRequest("PUT", path, headers: Self.list(headers))
+        request.body = try JSONCoding.encode(body)
+        return try await call(service, request)
+    }
+
+    /// - Throws: the `Problem` that the service answered, or that of `send`.
+    public func delete<Result: Decodable>(
+        _ service: String, _ path: String, headers: [String: String] = [:], as type: Result.Type = Result.self
+    ) async throws -> Result {
+        try await call(service, ServiceRequest("DELETE", path, headers: Self.list(headers)))
+    }
+
+    private func call<Result: Decodable>(_ service: String, _ request: ServiceRequest) async throws -> Result {
+        var request = request
+        request.headers.append(("accept", "application/json"))
+        if request.body != nil { request.headers.append(("content-type", "application/json")) }
+        let response = try await send(request, to: service)
+        if let problem = response.problem { throw problem }
+        return try response.decode()
+    }
+
+    private static func list(_ headers: [String: String]) -> [(name: String, value: String)] {
+        headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+}
