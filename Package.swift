@@ -144,8 +144,8 @@ house.app(
         "Transactions",
     ],
     using: [
-        .argumentParser, .configuration, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .logging, .metrics,
-        .mustache,
+        .argumentParser, .asyncHTTPClient, .configuration, .crypto, .cryptoExtras, .httpTypes, .hummingbird,
+        .lifecycle, .logging, .metrics, .mustache, .nioCore, .nioPosix,
     ])
 
 house.support("TestSupport", on: ["Primitives", "Resilience"], using: [.nioCore, .nioPosix])
