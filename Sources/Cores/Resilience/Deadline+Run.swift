@@ -37,6 +37,11 @@ extension Deadline {
         of body: @escaping @Sendable () async throws -> Value, on time: TimeSource
     ) async -> Result<Value, any Error> {
         await withTaskGroup(of: Finish<Value>.self) { group in
+            // Immediate, which saves a hop; the body is not, or it could hold up whoever cancels it.
+            group.addImmediateTask {
+                try? await time.sleep(until: expires)
+                return .timer
+            }
             group.addTask {
                 await Self.$current.withValue(self) {
                     do {
@@ -45,10 +50,6 @@ extension Deadline {
                         return .body(.failure(error))
                     }
                 }
-            }
-            group.addTask {
-                try? await time.sleep(until: expires)
-                return .timer
             }
             // The first to finish ends the other; the timer only ends early when the whole group is cancelled.
             while let finish = await group.next() {
