@@ -6,8 +6,7 @@ extension PersistentMap {
     }
 
     /// A leaf (keys and their values) or an inner node (children, each with a key that none of its keys is less than).
-    ///
-    /// Sendable although its fields change: whoever changes a node has made sure to hold the only reference to it.
+    // Safe: whoever changes a node has made sure to hold the only reference to it (`makeUnique`).
     final class Node: @unchecked Sendable {
         var keys: [Key]
         /// Of a leaf; as many as keys.
