@@ -172,6 +172,7 @@ import Testing
     }
 
     @Test func aConnectionIsUselessAfterItsBody() async throws {
+        // Safe: one task at a time has it.
         struct Leak: @unchecked Sendable { let connection: any SQLConnection }
         let database = try await makeDatabase()
         let leak = try await database.transaction { Leak(connection: $0) }

@@ -16,7 +16,7 @@ import Testing
             steps: [
                 SagaStep("wait", timeout: .seconds(100_000)) { state, context in
                     begun.withLock { $0.append(context.fencingToken) }
-                    while gate.withLock({ $0 }) == 0 { try await Task.sleep(for: .milliseconds(1)) }
+                    try await eventually(within: .seconds(60)) { gate.withLock { $0 } != 0 }
                     state.done.append("wait")
                 }
             ])
