@@ -84,12 +84,18 @@ struct Bench {
         try await database.migrate(SagaCoordinator.migrations)
     }
 
-    func coordinator(_ owner: String = "test-1", on database: (any SQLDatabase)? = nil) -> SagaCoordinator {
-        let clock = clock
+    /// What the coordinators' wall clock shows, in milliseconds since 1970.
+    var now: Int64 { 1_000_000 + clock.now.nanoseconds / 1_000_000 }
+
+    func coordinator(
+        _ owner: String = "test-1", on database: (any SQLDatabase)? = nil,
+        _ change: (inout SagaCoordinator.Settings) -> Void = { _ in }
+    ) -> SagaCoordinator {
+        var settings = SagaCoordinator.Settings()
+        change(&settings)
         return SagaCoordinator(
-            database: database ?? self.database, owner: owner, time: clock.source,
-            wallClock: { 1_000_000 + clock.now.nanoseconds / 1_000_000 },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            database: database ?? self.database, owner: owner, settings: settings, time: clock.source,
+            wallClock: { now }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 }
 

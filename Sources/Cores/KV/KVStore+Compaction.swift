@@ -12,21 +12,20 @@ extension KVStore {
         compacted = main
         var cursor = log.cursor()
         while let record = cursor.next()?.value, record.point.main <= main {
-            dropPredecessors(of: record)
+            dropPredecessor(of: record)
             // The deletion at the very revision stays until the next compaction, for watchers that start there.
             if record.isDeletion, record.point.main < main { past.remove(record.versionKey) }
         }
         log.removeAll(below: .start(of: main))
     }
 
-    /// Removes the versions that `record` replaced before the compacted revision.
-    private mutating func dropPredecessors(of record: Record) {
+    /// Removes the version that `record` replaced before the compacted revision. There is one at most: what came before
+    /// that one went with it. A created key has replaced nothing, and the deletion before it goes by itself.
+    private mutating func dropPredecessor(of record: Record) {
+        guard record.kv.version != 1 else { return }
         let point = record.point.main < compacted ? record.point : .start(of: compacted)
-        while let before = past.last(atOrBelow: VersionKey(key: record.kv.key, point: point.predecessor)),
-            before.key.key == record.kv.key
-        {
-            past.remove(before.key)
-        }
+        let limit = VersionKey(key: record.kv.key, point: point.predecessor)
+        if let before = past.last(atOrBelow: limit), before.key.key == record.kv.key { past.remove(before.key) }
     }
 }
 

@@ -23,20 +23,24 @@ extension KVStore {
         let isCurrent = request.revision <= .zero || request.revision.rawValue == current && changes == 0
         var response = RangeResponse(
             revision: Revision(current + (changes > 0 ? 1 : 0)), kvs: [], more: false, count: 0)
-        if isCurrent {
+        if isCurrent, request.range.end == .single {
+            response.kvs = live[request.range.start].map { [$0.kv] } ?? []
+        } else if isCurrent {
             let bounds = liveBounds(of: request.range)
             response.count = bounds.count
             guard !request.countOnly else { return response }
             response.kvs = liveKeyValues(bounds, for: request)
+            request.arrange(&response)
+            return response
         } else {
             response.kvs = keyValues(in: request.range, asOf: request.revision.rawValue)
-            response.count = response.kvs.count
-            guard !request.countOnly else {
-                response.kvs = []
-                return response
-            }
         }
-        request.arrange(&response)
+        response.count = response.kvs.count
+        if request.countOnly {
+            response.kvs = []
+        } else {
+            request.arrange(&response)
+        }
         return response
     }
 

@@ -27,22 +27,15 @@ extension KVStore {
     mutating func write(_ request: PutRequest, changes: inout Int64) -> PutResponse {
         let point = Point(main: current + 1, sub: changes)
         changes += 1
-        let before = request.needsKey ? live[request.key]?.kv : nil
-        var kv = KeyValue(
-            key: request.key, value: request.ignoreValue ? before?.value ?? .empty : request.value,
-            createRevision: Revision(point.main), modRevision: Revision(point.main), version: 1,
-            lease: request.ignoreLease ? before?.lease ?? .none : request.lease)
-        let replaced = live[request.key]
+        let (record, replaced) = live.update(request.key) { replaced in
+            Record(kv: request.keyValue(replacing: replaced?.kv, at: Revision(point.main)), sub: point.sub)
+        }
         if let replaced {
-            kv.createRevision = replaced.kv.createRevision
-            kv.version = replaced.kv.version + 1
             past.insert(replaced, for: replaced.versionKey)
             detach(replaced.kv)
         }
-        let record = Record(kv: kv, sub: point.sub)
-        live.insert(record, for: request.key)
         log.insert(record, for: point)
-        attach(kv)
+        attach(record.kv)
         return PutResponse(revision: Revision(point.main), previous: request.previous ? replaced?.kv : nil)
     }
 
@@ -75,6 +68,13 @@ extension KVStore {
 
 extension PutRequest {
     var needsKey: Bool { ignoreValue || ignoreLease }
+
+    func keyValue(replacing before: KeyValue?, at revision: Revision) -> KeyValue {
+        KeyValue(
+            key: before?.key ?? key, value: ignoreValue ? before?.value ?? .empty : value,
+            createRevision: before?.createRevision ?? revision, modRevision: revision,
+            version: (before?.version ?? 0) + 1, lease: ignoreLease ? before?.lease ?? .none : lease)
+    }
 
     /// What can be said without looking at a store.
     func check() throws(KVError) {

@@ -1,6 +1,12 @@
 extension PersistentMap {
+    /// What an insertion has put in, and what it replaced.
+    struct Change {
+        var value: Value?
+        var replaced: Value?
+    }
+
     /// A leaf (keys and their values) or an inner node (children, each with a key that none of its keys is less than).
-    // Safe: whoever changes a node has made sure to hold the only reference to it.
+    // Safe: whoever changes a node has made sure to hold the only reference to it (`makeUnique`).
     final class Node: @unchecked Sendable {
         var keys: [Key]
         /// Of a leaf; as many as keys.
@@ -55,13 +61,17 @@ extension PersistentMap {
             return low - 1
         }
 
-        func insertIntoLeaf(_ value: Value, for key: Key, isLast: Bool, replaced: inout Value?) -> Node? {
+        func insertIntoLeaf(_ make: (Value?) -> Value, _ change: inout Change, for key: Key, isLast: Bool) -> Node? {
             let index = lowerBound(of: key)
             if index < keys.count, keys[index] == key {
-                replaced = values[index]
+                change.replaced = values[index]
+                let value = make(values[index])
+                change.value = value
                 values[index] = value
                 return nil
             }
+            let value = make(nil)
+            change.value = value
             if keys.isEmpty {
                 keys.reserveCapacity(capacity + 1)
                 values.reserveCapacity(capacity + 1)

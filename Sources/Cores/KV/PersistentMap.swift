@@ -23,11 +23,17 @@ struct PersistentMap<Key: Comparable & Sendable, Value: Sendable>: Sendable {
     /// Returns the value that was there before.
     @discardableResult
     mutating func insert(_ value: Value, for key: Key) -> Value? {
-        var replaced: Value?
-        if let sibling = Self.insert(value, for: key, into: &root, isLast: true, replaced: &replaced) {
+        update(key) { _ in value }.replaced
+    }
+
+    /// Puts what `make` makes of the value that is there, if one is; one way down the tree for both.
+    mutating func update(_ key: Key, _ make: (Value?) -> Value) -> (value: Value, replaced: Value?) {
+        var change = Change()
+        if let sibling = Self.insert(make, &change, for: key, into: &root, isLast: true) {
             root = Node(children: [root, sibling])
         }
-        return replaced
+        guard let value = change.value else { preconditionFailure("every way down ends in a leaf") }
+        return (value, change.replaced)
     }
 
     /// Returns the value that was there.
@@ -57,17 +63,15 @@ extension PersistentMap {
 
     /// Returns the new right sibling of `node` when it had to be split. `isLast`: no node is to the right of it.
     private static func insert(
-        _ value: Value, for key: Key, into node: inout Node, isLast: Bool, replaced: inout Value?
+        _ make: (Value?) -> Value, _ change: inout Change, for key: Key, into node: inout Node, isLast: Bool
     ) -> Node? {
         makeUnique(&node)
-        if node.isLeaf { return node.insertIntoLeaf(value, for: key, isLast: isLast, replaced: &replaced) }
+        if node.isLeaf { return node.insertIntoLeaf(make, &change, for: key, isLast: isLast) }
         let index = node.childIndex(for: key)
         if index == 0, key < node.keys[0] { node.keys[0] = key }
-        let before = node.children[index].count
         let isLast = isLast && index == node.children.count - 1
-        let sibling = insert(
-            value, for: key, into: &node.children[index], isLast: isLast, replaced: &replaced)
-        node.count += node.children[index].count + (sibling?.count ?? 0) - before
+        let sibling = insert(make, &change, for: key, into: &node.children[index], isLast: isLast)
+        if change.replaced == nil { node.count += 1 }
         guard let sibling else { return nil }
         node.keys.insert(sibling.keys[0], at: index + 1)
         node.children.insert(sibling, at: index + 1)

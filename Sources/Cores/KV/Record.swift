@@ -41,7 +41,7 @@ struct VersionKey: Comparable, Sendable {
     let point: Point
 
     static func < (left: Self, right: Self) -> Bool {
-        if left.key < right.key { return true }
-        return left.key == right.key && left.point < right.point
+        let order = left.key.compared(to: right.key)
+        return order == 0 ? left.point < right.point : order < 0
     }
 }
