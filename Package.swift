@@ -43,7 +43,6 @@ struct Library {
     static let nioEmbedded = Library("NIOEmbedded", "swift-nio")
     static let nioHTTP1 = Library("NIOHTTP1", "swift-nio")
     static let nioPosix = Library("NIOPosix", "swift-nio")
-    static let tracing = Library("Tracing", "swift-distributed-tracing")
 }
 
 /// Collects the targets and keeps the arrows between them pointing one way.
@@ -155,8 +154,8 @@ house.app(
         "Transactions",
     ],
     using: [
-        .argumentParser, .configuration, .crypto, .cryptoExtras, .hummingbird, .lifecycle, .logging, .metrics,
-        .mustache,
+        .argumentParser, .asyncHTTPClient, .configuration, .crypto, .cryptoExtras, .httpTypes, .hummingbird,
+        .lifecycle, .logging, .metrics, .mustache, .nioCore, .nioHTTP1, .nioPosix,
     ])
 
 house.example("Hello", product: "hello", on: ["Hosting"], using: [.hummingbird])
@@ -166,7 +165,8 @@ house.tests("Primitives", on: ["Primitives"])
 house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSupport"])
 house.tests("Placement", on: ["Primitives", "Placement"])
 house.tests("KV", on: ["Primitives", "KV"])
-house.tests("Observability", on: ["Primitives", "Observability"], using: [.logging, .metrics])
+house.tests(
+    "Observability", on: ["Primitives", "Observability"], support: ["TestSupport"], using: [.logging, .metrics])
 house.support("SQLConformance", on: ["Primitives", "SQL"])
 house.tests("SQL", on: ["Primitives", "SQL"], support: ["SQLConformance", "TestSupport"])
 house.support("CoordinationConformance", on: ["Primitives", "KV", "Coordination", "TestSupport"])
@@ -204,7 +204,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),

@@ -2,35 +2,71 @@ import ApusCoordination
 import ApusKV
 import ApusPrimitives
 import Logging
+import ServiceLifecycle
 import TestSupport
 import Testing
 
 @Suite struct ServiceRegistryTests {
     let time = ManualTime()
-    let store: EmbeddedStore
+    let store: FaultyStore
     let registry: ServiceRegistry
     let directory: ServiceDirectory
     let order = ServiceInstance(service: "order", id: "order-1", host: "127.0.0.1", port: 4711)
+    let cart = ServiceInstance(
+        service: "cart", id: "cart-1", host: "127.0.0.1", port: 4712, weight: 50, zone: "b", metadata: ["v": "2"])
 
     init() {
-        store = EmbeddedStore(time: time.source)
+        store = FaultyStore(EmbeddedStore(time: time.source))
         registry = ServiceRegistry(store: store, time: time.source, logger: .quiet)
         directory = ServiceDirectory(store: store, time: time.source, logger: .quiet)
     }
 
-    @Test func `what is registered is found, what is deregistered is not`() async throws {
+    /// Runs everything, and lets time pass in small steps until `condition` holds.
+    private func pass(upTo seconds: Int = 60, until condition: () async throws -> Bool) async throws {
+        for _ in 0..<seconds * 4 {
+            if try await condition() { return }
+            time.advance(by: .milliseconds(250))
+            // In real time, for what the clock has set off to happen.
+            for _ in 0..<20 where try await !condition() { await Task.yield() }
+            try await Task.sleep(for: .microseconds(300))
+        }
+        try await eventually { try await condition() }
+    }
+
+    private func running(
+        _ services: [any Service], _ body: () async throws -> Void
+    ) async throws {
         try await withThrowingTaskGroup { group in
-            group.addTask { try await directory.run() }
+            let real = store.real
+            group.addTask { try await real.run() }
+            for service in services { group.addTask { try await service.run() } }
+            try await body()
+            group.cancelAll()
+            while let result = await group.nextResult() {
+                if case .failure(let error) = result { #expect(error is CancellationError) }
+            }
+        }
+    }
+
+    @Test func `what is registered is found, what is deregistered is not`() async throws {
+        try await running([directory]) {
             try await directory.waitUntilReady()
             #expect(directory.services.isEmpty)
             try await registry.register(order)
-            try await eventually { directory.instances(of: "order") == [order] }
-            #expect(directory.services == ["order"])
-            try await registry.deregister(order)
+            try await registry.register(cart)
+            try await eventually { directory.services == ["cart", "order"] }
+            #expect(directory.instances(of: "order") == [order])
+            #expect(directory.instances(of: "cart") == [cart])
+            #expect(directory.instances(of: "none").isEmpty)
+            var moved = order
+            moved.port = 9
+            try await registry.register(moved)
+            try await eventually { directory.instances(of: "order") == [moved] }
+            try await registry.deregister(moved)
             try await eventually { directory.instances(of: "order").isEmpty }
-            #expect(directory.services.isEmpty)
-            group.cancelAll()
+            #expect(directory.services == ["cart"])
         }
+        #expect(store.real.watcherCount == 0)
     }
 
     @Test(arguments: [
@@ -45,7 +81,185 @@ import Testing
     ])
     func `an instance that is not allowed is refused`(_ instance: ServiceInstance) async throws {
         await #expect(throws: CoordinationError.self) { try await registry.register(instance) }
-        #expect(store.revision == Revision(1))
+        #expect(store.real.revision == Revision(1))
+    }
+
+    @Test func `a registration is kept alive, and ends without it`() async throws {
+        try await registry.register(order)
+        try await running([directory]) {
+            try await directory.waitUntilReady()
+            try await withThrowingTaskGroup { group in
+                group.addTask { try await registry.run() }
+                for _ in 0..<100 {
+                    time.advance(by: .milliseconds(500))
+                    try await time.waitForSleepers(4)
+                }
+                #expect(directory.instances(of: "order") == [order])
+                group.cancelAll()
+                while await group.nextResult() != nil {}
+            }
+            try await pass { directory.instances(of: "order").isEmpty }
+        }
+    }
+
+    @Test func `a lost lease is replaced and everything registered again`() async throws {
+        try await running([registry, directory]) {
+            try await registry.register(order)
+            try await registry.register(cart)
+            let lease = try #require(store.real.snapshot.leases.first)
+            #expect(store.real.snapshot.leases.count == 1)
+            try await store.real.revokeLease(lease.id)
+            try await eventually { directory.services.isEmpty }
+            try await pass { directory.services == ["cart", "order"] }
+            #expect(registry.isRegistered(order))
+            #expect(store.real.snapshot.leases.count == 1)
+        }
+    }
+
+    @Test func `an entry that was removed by hand comes back`() async throws {
+        try await running([registry]) {
+            try await registry.register(order)
+            try await store.real.delete(order.key)
+            try await pass { try await store.real.get(order.key) != nil }
+        }
+    }
+
+    @Test func `a store that is away at first gets the registration later, and the directory goes on`() async throws {
+        try await running([registry, directory]) {
+            try await registry.register(cart)
+            try await eventually { directory.services == ["cart"] }
+            store.setAway(true)
+            try await registry.register(order)
+            #expect(!registry.isRegistered(order))
+            try await pass { directory.freshness == .lastKnown }
+            #expect(directory.services == ["cart"])
+            store.setAway(false)
+            try await pass { directory.services == ["cart", "order"] && directory.freshness == .live }
+        }
+    }
+
+    @Test func `a store that lost its data gets everything again, and nobody is missed meanwhile`() async throws {
+        try await running([registry, directory]) {
+            try await registry.register(order)
+            try await eventually { directory.services == ["order"] }
+            store.replace(with: EmbeddedStore(time: time.source))
+            var gaps = 0
+            try await pass {
+                if directory.services.isEmpty { gaps += 1 }
+                return try await store.real.get(order.key) != nil && directory.freshness == .live
+            }
+            try await eventually { directory.instances(of: "order") == [order] }
+            #expect(gaps == 0)
+        }
+    }
+
+    @Test func `what is gone for good after an outage is dropped after its grace`() async throws {
+        try await store.real.put(order.key, Bytes(#"{"service":"order","id":"order-1","host":"h","port":1}"#))
+        try await running([directory]) {
+            try await directory.waitUntilReady()
+            #expect(directory.instances(of: "order").first?.weight == 100)
+            store.replace(with: EmbeddedStore(time: time.source))
+            try await pass { directory.freshness == .live && store.real.watcherCount == 1 }
+            #expect(directory.services == ["order"])
+            let listed = time.now
+            try await pass { directory.services.isEmpty }
+            #expect(time.now - listed >= .seconds(9))
+        }
+    }
+
+    @Test func `a deletion during an outage is seen after it, without grace`() async throws {
+        try await running([directory]) {
+            try await registry.register(order)
+            try await eventually { directory.services == ["order"] }
+            let before = time.now
+            store.setAway(true)
+            try await store.real.delete(order.key)
+            store.setAway(false)
+            try await pass { directory.services.isEmpty }
+            #expect(time.now - before < .seconds(9))
+        }
+    }
+
+    @Test func `a watch that fell behind a compaction begins again`() async throws {
+        try await running([directory]) {
+            try await registry.register(order)
+            try await eventually { directory.services == ["order"] }
+            store.setAway(true)
+            for index in 0..<10 { try await store.real.put("other", Bytes("\(index)")) }
+            try await store.real.delete(order.key)
+            try await store.real.put(cart.key, try #require(#"{"service":"cart","id":"cart-1","host":"h","port":1}"#))
+            try await store.real.compact(at: store.real.revision)
+            store.setAway(false)
+            try await pass { directory.services.contains("cart") }
+            try await pass { directory.services == ["cart"] }
+        }
+    }
+
+    @Test func `another process that took an identifier over keeps it`() async throws {
+        let twin = ServiceRegistry(store: store, time: time.source, logger: .quiet)
+        var successor = order
+        successor.port = 5000
+        try await running([registry, directory]) {
+            try await registry.register(order)
+            try await twin.register(successor)
+            // Neither its keep-alive nor its end touches what is no longer its own.
+            try await pass { !registry.isRegistered(order) }
+            try await registry.deregister(order)
+            #expect(directory.instances(of: "order") == [successor])
+        }
+    }
+
+    @Test func `graceful shutdown removes what was registered at once`() async throws {
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(services: [.init(service: registry)], logger: .quiet))
+        try await withThrowingTaskGroup { tasks in
+            tasks.addTask { try await group.run() }
+            try await registry.register(order)
+            try await time.waitForSleepers()
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+        #expect(try await store.real.list(prefix: ServiceInstance.keyPrefix).count == 0)
+        #expect(store.real.snapshot.leases.isEmpty)
+    }
+
+    @Test(arguments: [
+        "not json", "{}", #"{"service":"x","id":"other","host":"h","port":1}"#,
+        #"{"service":"x","id":"bad","host":"h","port":99999}"#,
+    ])
+    func `what is not an instance is skipped`(_ value: String) async throws {
+        try await store.real.put(ServiceInstance.keyPrefix + "x/bad", Bytes(value))
+        try await running([directory]) {
+            try await directory.waitUntilReady()
+            #expect(directory.services.isEmpty)
+            try await registry.register(order)
+            try await eventually { directory.services == ["order"] }
+        }
+    }
+
+    @Test func `notices of changes are merged for who is slow`() async throws {
+        try await running([directory]) {
+            try await directory.waitUntilReady()
+            var changes = directory.changes().makeAsyncIterator()
+            for port in 1...200 {
+                var instance = order
+                instance.port = port
+                try await registry.register(instance)
+            }
+            try await eventually { directory.instances(of: "order").first?.port == 200 }
+            var notices = 0
+            while directory.instances(of: "order").first?.port != 200 || notices == 0 {
+                await changes.next()
+                notices += 1
+            }
+            #expect(notices == 1)
+        }
+    }
+
+    @Test func `a cancelled wait for the first list ends`() async throws {
+        let waiter = Task { try await directory.waitUntilReady() }
+        waiter.cancel()
+        await #expect(throws: CancellationError.self) { try await waiter.value }
     }
 }
 

@@ -8,12 +8,15 @@ extension Oracle {
         _ = try changes(request.failure)
         var puts: [PutRequest] = []
         var ranges: [RangeRequest] = []
-        collect(request, &puts, &ranges)
+        var deletes: [KeyRange] = []
+        var lost: Set<Bytes> = []
+        collect(request, &puts, &ranges, &deletes, &lost)
         for request in puts {
+            if request.ignoreValue || request.ignoreLease, lost.contains(request.key) { throw failure(.keyNotFound) }
             if request.ignoreValue || request.ignoreLease, state[request.key] == nil { throw failure(.keyNotFound) }
             if request.lease != .none, leases[request.lease] == nil { throw failure(.leaseNotFound) }
         }
-        for request in ranges where request.revision > .zero {
+        for request in ranges where request.revision != .zero {
             if request.revision.rawValue > revision { throw failure(.futureRevision) }
             if request.revision.rawValue < compacted { throw failure(.compacted) }
         }
@@ -95,13 +98,19 @@ extension Oracle {
         }
     }
 
-    private func collect(_ request: TxnRequest, _ puts: inout [PutRequest], _ ranges: inout [RangeRequest]) {
+    /// What will run, and the keys that are put after they have been deleted.
+    private func collect(
+        _ request: TxnRequest, _ puts: inout [PutRequest], _ ranges: inout [RangeRequest],
+        _ deletes: inout [KeyRange], _ lost: inout Set<Bytes>
+    ) {
         for operation in succeeds(request) ? request.success : request.failure {
             switch operation {
-            case .put(let put): puts.append(put)
+            case .put(let put):
+                puts.append(put)
+                if deletes.contains(where: { $0.contains(put.key) }) { lost.insert(put.key) }
             case .range(let range): ranges.append(range)
-            case .txn(let nested): collect(nested, &puts, &ranges)
-            case .delete: break
+            case .txn(let nested): collect(nested, &puts, &ranges, &deletes, &lost)
+            case .delete(let delete): deletes.append(delete.range)
             }
         }
     }

@@ -57,6 +57,15 @@ import Testing
                 == .futureRevision)
     }
 
+    @Test func aNegativeRevisionIsNowOutsideOfATransactionAndCompactedInside() throws {
+        var store = KVStore()
+        try store.put("a")
+        try store.compact(at: Revision(2))
+        #expect(try store.keys(at: -1) == ["a"])
+        let read = Operation.range(RangeRequest(.all, revision: Revision(-1)))
+        #expect(code { _ = try store.txn(TxnRequest(success: [read])) } == .compacted)
+    }
+
     @Test func comparesOfNestedTransactionsSeeTheStoreBefore() throws {
         var store = KVStore()
         let nested = TxnRequest(compares: [.exists("a")], success: [put("yes")], failure: [put("no")])
@@ -99,6 +108,17 @@ import Testing
         let events = try store.events(in: .all, from: Revision(2), limit: 10).events
         #expect(events.map(\.kind) == [.put, .delete, .put, .put, .delete])
         #expect(events.allSatisfy { $0.previous == nil })
+    }
+
+    /// etcd 3.4 panics here.
+    @Test func aPutCannotKeepTheValueOfAKeyThatTheTransactionDeletesFirst() throws {
+        var store = KVStore()
+        try store.put("b", "1")
+        let keeping = Operation.put(PutRequest(key: "b", value: "", ignoreValue: true))
+        #expect(code { _ = try store.txn(TxnRequest(success: [delete(.from("a")), keeping])) } == .keyNotFound)
+        #expect(try store.get("b")?.value == "1" && store.revision == Revision(2))
+        _ = try store.txn(TxnRequest(success: [keeping, delete(.from("a"))]))
+        #expect(try store.keys() == [])
     }
 
     @Test func aTransactionHasABudgetOf128Operations() {

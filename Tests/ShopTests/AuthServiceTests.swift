@@ -43,8 +43,8 @@ import Testing
         let tokens = try await service.login(Self.login)
         #expect(tokens.tokenType == "Bearer")
         #expect(tokens.expiresIn == 900)
-        let identity = try await verifier(service).identity(token: tokens.accessToken)
-        #expect(identity.userID == "user-1")
+        let caller = try await verifier(service).caller(token: tokens.accessToken)
+        #expect(caller.userID == "user-1")
     }
 
     @Test func `another implementation accepts them too`() async throws {
@@ -70,9 +70,9 @@ import Testing
         let service = try await service()
         let token = try await service.login(Self.login).accessToken
         clock.advance(seconds: 899)
-        _ = try await verifier(service).identity(token: token)
+        _ = try await verifier(service).caller(token: token)
         clock.advance(seconds: 1)
-        let problem = try await Self.problem { _ = try await verifier(service).identity(token: token) }
+        let problem = try await Self.problem { _ = try await verifier(service).caller(token: token) }
         #expect(problem.status == 401)
         #expect(problem.detail?.contains("expired") == true)
         #expect(problem.headers["WWW-Authenticate"]?.contains("invalid_token") == true)
@@ -82,11 +82,11 @@ import Testing
         let service = try await service()
         let first = try await service.login(Self.login)
         let second = try await service.refresh(.init(refreshToken: first.refreshToken))
-        _ = try await verifier(service).identity(token: second.accessToken)
+        _ = try await verifier(service).caller(token: second.accessToken)
         let reuse = try await Self.problem { _ = try await service.refresh(.init(refreshToken: first.refreshToken)) }
         #expect(reuse.slug == "invalid-refresh-token")
         for token in [first.accessToken, second.accessToken] {
-            let refused = try await Self.problem { _ = try await verifier(service).identity(token: token) }
+            let refused = try await Self.problem { _ = try await verifier(service).caller(token: token) }
             #expect(refused.detail?.contains("revoked") == true)
         }
         let family = try await Self.problem { _ = try await service.refresh(.init(refreshToken: second.refreshToken)) }
@@ -124,31 +124,31 @@ import Testing
         let tokens = try await service.login(Self.login)
         let other = try await service.login(Self.login)
         let verifier = verifier(service)
-        let identity = try await verifier.identity(token: tokens.accessToken)
-        try await service.logout(identity, refreshToken: nil)
-        #expect(try await Self.problem { _ = try await verifier.identity(token: tokens.accessToken) }.status == 401)
+        let caller = try await verifier.caller(token: tokens.accessToken)
+        try await service.logout(caller, refreshToken: nil)
+        #expect(try await Self.problem { _ = try await verifier.caller(token: tokens.accessToken) }.status == 401)
         #expect(
             try await Self.problem { _ = try await service.refresh(.init(refreshToken: tokens.refreshToken)) }.status
                 == 401)
-        _ = try await verifier.identity(token: other.accessToken)
-        try await service.logout(identity, refreshToken: other.refreshToken)
-        #expect(try await Self.problem { _ = try await verifier.identity(token: other.accessToken) }.status == 401)
+        _ = try await verifier.caller(token: other.accessToken)
+        try await service.logout(caller, refreshToken: other.refreshToken)
+        #expect(try await Self.problem { _ = try await verifier.caller(token: other.accessToken) }.status == 401)
     }
 
     @Test func `a revocation that could not be made known is made known later`() async throws {
         let database = try await Fixtures.database(AuthService.migrations)
         let service = try await service(database: database)
         let token = try await service.login(Self.login).accessToken
-        let identity = try await verifier(service).identity(token: token)
+        let caller = try await verifier(service).caller(token: token)
         let dead = EmbeddedStore()
         await dead.close()
         let cutOff = AuthService(database: database, revocations: dead, clock: clock.clock, time: time.source) { _ in ""
         }
-        let problem = try await Self.problem { try await cutOff.logout(identity, refreshToken: nil) }
+        let problem = try await Self.problem { try await cutOff.logout(caller, refreshToken: nil) }
         #expect(problem.status == 503)
-        _ = try await verifier(service).identity(token: token)
+        _ = try await verifier(service).caller(token: token)
         try await service.publishRevocations()
-        #expect(try await Self.problem { _ = try await verifier(service).identity(token: token) }.status == 401)
+        #expect(try await Self.problem { _ = try await verifier(service).caller(token: token) }.status == 401)
         #expect(try await service.store.unpublishedRevocations(limit: 10).isEmpty)
         try await service.store.forgetPublications(now: clock.milliseconds)
         #expect(try await service.store.unpublishedRevocations(limit: 10).count == 1)

@@ -45,7 +45,7 @@ import Testing
     }
 
     func refusal(_ token: String) async throws -> Problem {
-        let problem = try await #require(throws: Problem.self) { try await verifier().identity(token: token) }
+        let problem = try await #require(throws: Problem.self) { try await verifier().caller(token: token) }
         #expect(problem.status == 401)
         #expect(problem.slug == "invalid-token")
         #expect(problem.headers["WWW-Authenticate"]?.contains(#"error="invalid_token""#) == true)
@@ -55,15 +55,15 @@ import Testing
     @Test func `accepts its own`() async throws {
         let token = try AccessToken.sign(claims(), with: key, keyID: "k1")
         #expect(token.utf8.count < AccessToken.maxLength)
-        let identity = try await verifier().identity(authorization: ["Bearer \(token)"])
-        #expect(identity == Identity(userID: "user-1", sessionID: "s1"))
-        #expect(try await verifier().identity(authorization: ["bearer  \(token)"]) == identity)
+        let caller = try await verifier().caller(authorization: ["Bearer \(token)"])
+        #expect(caller == Caller(userID: "user-1", sessionID: "s1"))
+        #expect(try await verifier().caller(authorization: ["bearer  \(token)"]) == caller)
     }
 
     @Test(arguments: [[], ["Basic abc"], ["Bearer"], [""], ["token"]])
     func `no token is said so`(authorization: [String]) async throws {
         let problem = try await #require(throws: Problem.self) {
-            try await verifier().identity(authorization: authorization)
+            try await verifier().caller(authorization: authorization)
         }
         #expect(problem.slug == "token-missing")
         #expect(problem.headers["WWW-Authenticate"] == #"Bearer realm="shop""#)
@@ -72,7 +72,7 @@ import Testing
     @Test func `two tokens are one too many`() async throws {
         let token = try AccessToken.sign(claims(), with: key, keyID: "k1")
         await #expect(throws: Problem.self) {
-            try await verifier().identity(authorization: ["Bearer \(token)", "Bearer \(token)"])
+            try await verifier().caller(authorization: ["Bearer \(token)", "Bearer \(token)"])
         }
     }
 
@@ -146,7 +146,7 @@ import Testing
     @Test func `a revoked session is refused at once`() async throws {
         let token = try AccessToken.sign(claims(), with: key, keyID: "k1")
         let verifier = verifier()
-        _ = try await verifier.identity(token: token)
+        _ = try await verifier.caller(token: token)
         try await Revocations.publish(sessionID: "s1", seconds: 60, to: store)
         #expect(try await refusal(token).detail?.contains("revoked") == true)
     }
@@ -156,7 +156,7 @@ import Testing
         let never = EmbeddedStore()
         await never.close()
         let blind = try await #require(throws: Problem.self) {
-            try await self.verifier(store: never).identity(token: token)
+            try await self.verifier(store: never).caller(token: token)
         }
         #expect(blind.status == 503)
 
@@ -169,7 +169,7 @@ import Testing
         try await Revocations.publish(sessionID: "s2", seconds: 60, to: store)
         try await eventually { revocations.remembers("s2") }
         await store.close()
-        _ = try await verifier.identity(token: token)
+        _ = try await verifier.caller(token: token)
         #expect(try await revocations.contains(sessionID: "s2"))
         follower.cancel()
         try await follower.value

@@ -92,11 +92,11 @@ struct AuthService: Sendable {
     /// Ends the caller's session, and that of the refresh token if it is another one of the same user.
     ///
     /// - Throws: `Problem` 503 when the end cannot be made known to all services now. They will be told as soon as it can.
-    func logout(_ identity: Identity, refreshToken: String?) async throws {
-        var sessions = [identity.sessionID]
+    func logout(_ caller: Caller, refreshToken: String?) async throws {
+        var sessions = [caller.sessionID]
         if let refreshToken, refreshToken.utf8.count <= Self.maxRefreshTokenLength {
             let other = try await store.session(ofRefreshToken: Secrets.digest(refreshToken))
-            if let other, other.userID == identity.userID, other.id != identity.sessionID { sessions.append(other.id) }
+            if let other, other.userID == caller.userID, other.id != caller.sessionID { sessions.append(other.id) }
         }
         for id in sessions {
             guard let session = try await store.revoke(sessionID: id, now: clock.milliseconds) else { continue }

@@ -1,7 +1,7 @@
 import ApusRPC
 
 /// Who calls: what a checked access token says.
-struct Identity: Hashable, Sendable {
+struct Caller: Hashable, Sendable {
     let userID: String
     let sessionID: String
 }
@@ -14,18 +14,18 @@ struct TokenVerifier: Sendable {
 
     /// - Parameter authorization: the values of the Authorization fields of a request.
     /// - Throws: `Problem`: 401 saying what is wrong, 503 when it cannot be decided; `CancellationError`.
-    func identity(authorization: [String]) async throws -> Identity {
+    func caller(authorization: [String]) async throws -> Caller {
         guard let first = authorization.first else { throw Problem.tokenMissing }
         guard authorization.count == 1 else { throw Problem.invalidToken("there are several Authorization fields") }
         let parts = first.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw Problem.tokenMissing }
-        return try await identity(token: parts[1].trimmingSpaces())
+        return try await caller(token: parts[1].trimmingSpaces())
     }
 
-    func identity(token: String) async throws -> Identity {
+    func caller(token: String) async throws -> Caller {
         do {
             let claims = try await verify(token)
-            return Identity(userID: claims.subject, sessionID: claims.sessionID)
+            return Caller(userID: claims.subject, sessionID: claims.sessionID)
         } catch let refusal as AccessToken.Refusal {
             throw Problem.invalidToken(refusal.detail)
         } catch is PublishedKeys.Unavailable {

@@ -60,6 +60,8 @@ extension ClientHandler {
     func fail(_ failure: ExchangeState.Failure) {
         let service = exchange.map { worker.routes.entries[$0.route].route.service } ?? ""
         exchange = nil
+        // What a client has not sent in time is not waited for any longer.
+        if failure == .bodyTimedOut { state.closeAfterResponse() }
         respond(OwnResponse(failure, service: service))
     }
 

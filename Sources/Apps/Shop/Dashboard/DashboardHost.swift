@@ -1,0 +1,23 @@
+import ApusHosting
+import HTTPTypes
+import Hummingbird
+
+/// Builds an instance of the dashboard.
+enum DashboardHost {
+    static func make(_ platform: ShopPlatform) throws -> ServiceHost {
+        let page = try DashboardPage()
+        let source = DashboardSource(platform)
+        let snapshots = FreshValue(maxAge: .seconds(1)) { await source.snapshot() }
+        return platform.host { router in
+            router.get("/") { _, _ in
+                let html = page.html(DashboardView(await snapshots.value))
+                var headers = HTTPFields()
+                for (name, value) in DashboardPage.headers {
+                    if let name = HTTPField.Name(name) { headers[name] = value }
+                }
+                return Response(
+                    status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: html)))
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import ApusCoordination
+import ApusPrimitives
+import ApusRPC
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// Asks the platform how it is.
+struct DashboardSource: Sendable {
+    /// How long an instance may take to say that it is well.
+    static let healthTimeout = Duration.milliseconds(500)
+    /// Instances asked at the same time.
+    static let maxConcurrent = 16
+    /// Instances shown of one service.
+    static let maxInstances = 64
+    static let orderCount = 20
+
+    let directory: ServiceDirectory
+    let client: ServiceClient
+    let clock: WallClock
+
+    init(_ platform: ShopPlatform) {
+        directory = platform.directory
+        client = platform.client
+        clock = platform.clock
+    }
+
+    func snapshot() async -> DashboardSnapshot {
+        async let orders = orders()
+        let services = await services()
+        return DashboardSnapshot(takenAt: clock.milliseconds, services: services, orders: await orders)
+    }
+
+    private func orders() async -> Result<[RecentOrder], DashboardSnapshot.OrdersUnavailable> {
+        do {
+            let path = "/internal/orders/recent?limit=\(Self.orderCount)"
+            let recent = try await client.get("order", path, as: RecentOrders.self)
+            return .success(recent.orders)
+        } catch let problem as Problem {
+            return .failure(.init(detail: problem.title))
+        } catch {
+            return .failure(.init(detail: "it cannot be reached"))
+        }
+    }
+
+    private func services() async -> [DashboardSnapshot.Service] {
+        let services = directory.services.map { name in
+            (name: name, instances: Array(directory.instances(of: name).prefix(Self.maxInstances)))
+        }
+        let health = await health(of: services.flatMap(\.instances))
+        return services.map { name, instances in
+            DashboardSnapshot.Service(
+                name: name,
+                instances: instances.map { instance in
+                    DashboardSnapshot.Instance(
+                        id: instance.id, address: "\(instance.host):\(instance.port)",
+                        health: health[instance] ?? .unreachable(detail: "not asked"))
+                })
+        }
+    }
+
+    private func health(of instances: [ServiceInstance]) async -> [ServiceInstance: DashboardSnapshot.Health] {
+        await withTaskGroup(of: (ServiceInstance, DashboardSnapshot.Health).self) { group in
+            var rest = instances[...]
+            for instance in rest.prefix(Self.maxConcurrent) {
+                group.addTask { (instance, await Self.health(of: instance)) }
+            }
+            rest = rest.dropFirst(Self.maxConcurrent)
+            var health: [ServiceInstance: DashboardSnapshot.Health] = [:]
+            while let (instance, found) = await group.next() {
+                health[instance] = found
+                if let next = rest.popFirst() { group.addTask { (next, await Self.health(of: next)) } }
+            }
+            return health
+        }
+    }
+
+    private static func health(of instance: ServiceInstance) async -> DashboardSnapshot.Health {
+        let host = instance.host.contains(":") ? "[\(instance.host)]" : instance.host
+        let start = ContinuousClock.now
+        do {
+            let answer = try await HTTPClient.shared.execute(
+                HTTPClientRequest(url: "http://\(host):\(instance.port)/readyz"),
+                timeout: .nanoseconds(healthTimeout.nanoseconds))
+            let body = try await answer.body.collect(upTo: 16 << 10)
+            guard answer.status == .ok else {
+                return .unready(detail: reasons(body) ?? "it answers \(answer.status.code)")
+            }
+            return .up(milliseconds: Int(start.duration(to: .now) / .milliseconds(1)))
+        } catch {
+            let took = start.duration(to: .now)
+            let isLate = took >= healthTimeout
+            return .unreachable(detail: isLate ? "no answer in \(healthTimeout.nanoseconds / 1_000_000) ms" : "no connection")
+        }
+    }
+
+    /// What the checks of a health report complain about.
+    private static func reasons(_ body: ByteBuffer) -> String? {
+        struct Report: Decodable {
+            struct Check: Decodable {
+                let name: String
+                let detail: String?
+            }
+            let checks: [Check]
+        }
+        guard let report = try? JSONDecoder().decode(Report.self, from: Data(body.readableBytesView)) else { return nil }
+        let reasons = report.checks.compactMap { check in check.detail.map { "\(check.name): \($0)" } }
+        return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
+    }
+}

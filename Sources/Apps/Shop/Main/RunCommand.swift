@@ -1,0 +1,98 @@
+import ApusObservability
+import ArgumentParser
+import Foundation
+import Logging
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Start the shop (what `shop` does when told nothing else).",
+        discussion: """
+            Starts each service on a loopback port of its own, registers it, and opens the gateway in front of them.
+            At the end it prints the URL, and an order to copy and paste. Ctrl-C (SIGINT) or SIGTERM stops it: it
+            takes no new requests, answers those it has, and what an order still lacks is done at the next start.
+
+            Everything is kept in the data folder: a database for each service, and the registry. A shop that was
+            killed is started again on the same folder and goes on where it was.
+
+            Examples:
+              shop                                  all of it, on http://127.0.0.1:8080
+              shop --port 9000 --instances 2        two instances of each service
+              shop --instances order=2,inventory=3  more of some
+              shop --only order,inventory           these two services and nothing else, without the gateway
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Where the gateway listens.", discussion: "Environment: SHOP_HOST. Default: 127.0.0.1.",
+            valueName: "address"))
+    var host: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The port of the gateway; 0 takes any free one.", discussion: "Environment: SHOP_PORT. Default: 8080.",
+            valueName: "number"))
+    var port: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The data folder; made when it is not there.", discussion: "Environment: SHOP_DATA. Default: ./shop-data.",
+            valueName: "folder"))
+    var data: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Run these parts and no others.",
+            discussion: """
+                Environment: SHOP_ONLY. Default: all of them: \(ShopPart.names). The gateway and the dashboard run \
+                only when they are named too.
+                """,
+            valueName: "part,…"))
+    var only: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Instances of every service, or of some.",
+            discussion: """
+                A number from 1 to \(InstancePlan.maximum), or like order=2,inventory=3. \
+                Environment: SHOP_INSTANCES. Default: 1.
+                """,
+            valueName: "plan"))
+    var instances: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How much is logged, as JSON on standard error.",
+            discussion: """
+                One of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")). \
+                Environment: SHOP_LOG_LEVEL. Default: notice.
+                """,
+            valueName: "level"))
+    var logLevel: String?
+
+    func validate() throws {
+        _ = try settings()
+    }
+
+    func run() async throws {
+        let settings = try settings()
+        do {
+            try await ShopProcess.run(settings)
+        } catch let failure as StartFailure {
+            StandardError.print("shop: \(failure)")
+            throw ExitCode(1)
+        }
+    }
+
+    private func settings() throws -> RunSettings {
+        try RunSettings(
+            flags: .init(
+                host: host, port: port, data: data, only: only, instances: instances, logLevel: logLevel),
+            environment: ProcessInfo.processInfo.environment)
+    }
+}
+
+/// The shop cannot start, for a reason that its operator can do something about.
+struct StartFailure: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,88 @@
+import ApusCoordination
+import ApusGateway
+import ApusHosting
+import ApusKV
+import ApusRPC
+import Foundation
+import Logging
+import ServiceLifecycle
+
+/// The parts of a shop in one process, ready to run: a store that they register in, the services, and the gateway.
+struct ShopApplication: Sendable {
+    let store: EmbeddedStore
+    let directory: ServiceDirectory
+    let members: [ShopMember]
+    let gateway: Gateway?
+
+    /// Opens what is in the data folder and builds every part.
+    init(_ settings: RunSettings, clock: WallClock = .system, logger: Logger) async throws {
+        try FileManager.default.createDirectory(
+            at: settings.data, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: NSNumber(value: 0o700)])
+        store = try EmbeddedStore(directory: settings.data.appending(path: "coordination").path(percentEncoded: false))
+        // Whoever registered in this store ran in a process that is gone: what its ports are now, nobody knows.
+        _ = try await store.delete(DeleteRangeRequest(.prefix(ServiceInstance.keyPrefix)))
+        directory = ServiceDirectory(store: store, logger: logger)
+        let client = ServiceClient(directory: directory)
+        var members: [ShopMember] = []
+        for part in ShopPart.services where settings.parts.contains(part) {
+            for number in 1...settings.instances.count(of: part) {
+                let instance = ShopInstance(part: part, id: "\(part.rawValue)-\(number)")
+                let platform = ShopPlatform(
+                    instance: instance, store: store, directory: directory, client: client, data: settings.data,
+                    clock: clock, logger: logger)
+                members.append(ShopMember(instance, host: try await part.makeHost(platform)))
+            }
+        }
+        self.members = members
+        gateway =
+            settings.parts.contains(.gateway)
+            ? Gateway(
+                routes: Self.routes, directory: directory,
+                settings: GatewaySettings(host: settings.host, port: settings.port), logger: logger) : nil
+    }
+
+    /// What runs, in the order of the start; it stops in the opposite order.
+    var services: [any Service] {
+        var services: [any Service] = [store, directory]
+        services += members as [any Service]
+        if let gateway { services.append(GatewayAfter(members: members, directory: directory, gateway: gateway)) }
+        return services
+    }
+
+    /// Returns when every instance has registered itself, is known, and the gateway listens.
+    func waitUntilReady() async throws {
+        for member in members { try await member.host.waitUntilReady() }
+        _ = try await gateway?.boundAddress
+    }
+
+    static let routes = [
+        GatewayRoute(.exact("/"), to: "dashboard", methods: ["GET", "HEAD"]),
+        GatewayRoute(.prefix("/users"), to: "user"),
+        GatewayRoute(.prefix("/auth"), to: "auth"),
+        GatewayRoute(.exact("/.well-known/jwks.json"), to: "auth"),
+        GatewayRoute(.prefix("/products"), to: "inventory"),
+        GatewayRoute(.prefix("/cart"), to: "cart"),
+        GatewayRoute(.prefix("/orders"), to: "order"),
+    ]
+}
+
+/// Opens the door once everybody is in: the gateway listens when all instances of this process are registered.
+private struct GatewayAfter: Service {
+    let members: [ShopMember]
+    let directory: ServiceDirectory
+    let gateway: Gateway
+
+    func run() async throws {
+        let isOpen = await cancelWhenGracefulShutdown {
+            do {
+                for member in members { try await member.host.waitUntilReady() }
+                try await directory.waitUntilReady()
+                return true
+            } catch {
+                return false
+            }
+        }
+        if isOpen { try await gateway.run() }
+    }
+}

@@ -1,0 +1,68 @@
+import ApusCoordination
+import ApusHosting
+import ApusObservability
+import ApusRPC
+import ApusSQL
+import Foundation
+import Hummingbird
+import Logging
+import ServiceLifecycle
+
+/// What an instance of a service is built from. Its factory opens the service's database, makes the routes and returns
+/// the host that serves them.
+struct ShopPlatform: Sendable {
+    let instance: ShopInstance
+    let store: any CoordinationStore
+    let directory: ServiceDirectory
+    /// Calls other services by name.
+    let client: ServiceClient
+    /// The folder that holds each service's database file.
+    let data: URL
+    let clock: WallClock
+    let logger: Logger
+
+    /// The path of a file in the data folder: `platform.file("payment.key")`.
+    func file(_ name: String) -> String {
+        data.appending(path: name).path(percentEncoded: false)
+    }
+
+    /// The database of this service, `user.db` for the service `user`, with its schema up to date. Instances share the
+    /// file.
+    func openDatabase(_ migrations: [SQLMigration]) async throws -> SQLiteDatabase {
+        let database = try SQLiteDatabase(path: file("\(instance.service).db"))
+        try await database.migrate(migrations)
+        return database
+    }
+
+    /// The live settings of this service, in the namespace of its name. It is a `Service`: hand it to `host`.
+    func config(_ defaults: [String: SettingValue]) -> ConfigCenter {
+        ConfigCenter(store: store, namespace: instance.service, defaults: defaults, logger: logger)
+    }
+
+    /// The host of this instance.
+    ///
+    /// - Parameter services: what runs as long as it does; they start before the first request and stop after the last.
+    func host(
+        services: [any Service] = [], health: HealthRegistry = HealthRegistry(),
+        routes: (Router<ServiceContext>) throws -> Void
+    ) rethrows -> ServiceHost {
+        var settings = HostSettings()
+        settings.host = instance.host
+        settings.port = instance.port
+        return try ServiceHost(
+            instance.service, id: instance.id, store: store, settings: settings, health: health, logger: logger,
+            services: services, routes: routes)
+    }
+}
+
+/// One instance of a service of the shop.
+struct ShopInstance: Sendable, Hashable {
+    let part: ShopPart
+    /// Stable over restarts ("order-1"), so that a new process takes the place of the registration of the old one.
+    let id: String
+    var host = "127.0.0.1"
+    /// 0 takes any free port.
+    var port = 0
+
+    var service: String { part.rawValue }
+}

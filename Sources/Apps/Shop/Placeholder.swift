@@ -1,1 +1,0 @@
-@main struct Shop { static func main() {} }
