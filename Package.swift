@@ -190,9 +190,9 @@ house.tests(
     using: [.lifecycle, .logging])
 house.tests(
     "Shop",
-    on: ["shop", "Primitives", "Resilience", "KV", "SQL", "Coordination", "RPC", "Hosting", "Transactions"],
+    on: ["shop", "Primitives", "Resilience", "KV", "SQL", "Coordination", "RPC", "Hosting", "Gateway", "Transactions"],
     support: ["TestSupport"],
-    using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore])
+    using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore, .nioHTTP1])
 house.tests("Tidy", on: [], support: ["TestSupport"])
 
 let package = Package(

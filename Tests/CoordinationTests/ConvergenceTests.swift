@@ -60,7 +60,7 @@ import Testing
                     if Int.random(in: 0..<3, using: &random) == 0 {
                         store.replace(with: EmbeddedStore(time: time.source))
                     }
-                default: try? await center.set("number", to: .int(step))
+                default: _ = try? await center.set("number", to: .int(step))
                 }
                 time.advance(by: .milliseconds(Int.random(in: 0..<3_000, using: &random)))
                 for _ in 0..<Int.random(in: 0..<20, using: &random) { await Task.yield() }

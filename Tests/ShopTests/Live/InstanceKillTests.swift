@@ -1,7 +1,12 @@
+import ApusCoordination
+import ApusGateway
+import ApusHosting
 import ApusPrimitives
 import AsyncHTTPClient
 import Foundation
 import Logging
+import NIOCore
+import NIOHTTP1
 import ServiceLifecycle
 import TestSupport
 import Testing

@@ -31,8 +31,8 @@ final class LiveShop: Sendable {
     /// Starts the process, and does not wait for it.
     func launch() throws {
         let log = folder.file("log")
-        if !FileManager.default.fileExists(atPath: log) { FileManager.default.createFile(atPath: log, contents: nil) }
-        FileManager.default.createFile(atPath: folder.file("out"), contents: nil)
+        if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(filePath: log)) }
+        try Data().write(to: URL(filePath: folder.file("out")))
         let process = Process()
         process.executableURL = try Self.executable()
         process.arguments = ["run", "--port", String(port), "--data", data, "--log-level", "error"] + arguments
@@ -115,7 +115,7 @@ final class LiveShop: Sendable {
     ) async throws -> (status: Int32, output: String) {
         let folder = try TemporaryDirectory()
         let path = folder.file("out")
-        FileManager.default.createFile(atPath: path, contents: nil)
+        try Data().write(to: URL(filePath: path))
         let process = Process()
         process.executableURL = try executable()
         process.arguments = arguments

@@ -10,6 +10,6 @@ struct Shop: AsyncParsableCommand {
             `shop` alone starts all of it and prints how to place an order. `shop audit` checks the books of a data
             folder. `shop help run` and `shop help audit` tell more.
             """,
-        subcommands: [AuditCommand.self],
-        defaultSubcommand: AuditCommand.self)
+        subcommands: [RunCommand.self, AuditCommand.self],
+        defaultSubcommand: RunCommand.self)
 }
