@@ -56,6 +56,8 @@ struct ServiceChannel: ServerChildChannel {
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(gate, position: .after(decoder))
             try pipeline.addHandler(ByteCounter(gate: gate), position: .first)
+            // A server that stops drops what it has just accepted, and a writer that nobody finished traps when it goes.
+            channel.closeFuture.whenComplete { _ in value.outbound.finish() }
             return Value(base: value, control: control)
         }
     }
@@ -67,19 +69,32 @@ struct ServiceChannel: ServerChildChannel {
     }
 }
 
-/// The connections of a server, to end them all at once.
+/// The connections of a server, to end them all at once, and those that come after.
 final class OpenConnections: Sendable {
-    private let channels = Locked<[ObjectIdentifier: any Channel]>([:])
+    private struct State {
+        var channels: [ObjectIdentifier: any Channel] = [:]
+        var isClosed = false
+    }
+
+    private let state = Locked(State())
 
     func add(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
-        channels.withLock { $0[id] = channel }
-        channel.closeFuture.whenComplete { _ in self.channels.withLock { $0[id] = nil } }
+        let isClosed = state.withLock { state in
+            state.channels[id] = channel
+            return state.isClosed
+        }
+        channel.closeFuture.whenComplete { _ in self.state.withLock { $0.channels[id] = nil } }
+        if isClosed { channel.close(promise: nil) }
     }
 
-    var count: Int { channels.withLock { $0.count } }
+    var count: Int { state.withLock { $0.channels.count } }
 
     func closeAll() {
-        for channel in channels.withLock({ Array($0.values) }) { channel.close(promise: nil) }
+        let open = state.withLock { state in
+            state.isClosed = true
+            return Array(state.channels.values)
+        }
+        for channel in open { channel.close(promise: nil) }
     }
 }
