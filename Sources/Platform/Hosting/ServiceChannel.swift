@@ -56,8 +56,8 @@ struct ServiceChannel: ServerChildChannel {
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             try pipeline.addHandler(gate, position: .after(decoder))
             try pipeline.addHandler(ByteCounter(gate: gate), position: .first)
-            // A server that stops drops what it has just accepted, and a writer that nobody finished traps when it goes.
-            channel.closeFuture.whenComplete { _ in value.outbound.finish() }
+            // A server that stops drops what it has just accepted; NIO traps when that goes before its channel is closed.
+            channel.closeFuture.whenComplete { _ in withExtendedLifetime(value) {} }
             return Value(base: value, control: control)
         }
     }
