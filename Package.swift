@@ -25,7 +25,7 @@ struct Library {
 
     static let argumentParser = Library("ArgumentParser", "swift-argument-parser")
     static let asyncHTTPClient = Library("AsyncHTTPClient", "async-http-client")
-    static let collections = Library("Collections", "swift-collections")
+    static let heap = Library("HeapModule", "swift-collections")
     static let configuration = Library("Configuration", "swift-configuration")
     static let crypto = Library("Crypto", "swift-crypto")
     static let cryptoExtras = Library("CryptoExtras", "swift-crypto")
@@ -127,9 +127,9 @@ struct House {
 var house = House()
 
 house.core("Primitives", using: [.nioConcurrency])
-house.core("Resilience", on: ["Primitives"])
+house.core("Resilience", on: ["Primitives"], using: [.heap])
 house.core("Placement", on: ["Primitives"])
-house.core("KV", on: ["Primitives"], using: [.collections])
+house.core("KV", on: ["Primitives"])
 
 house.platform("Observability", on: ["Primitives", "Resilience"], using: [.logging, .metrics])
 house.platform("SQL", on: ["Primitives"], using: [.grdb])

@@ -1,11 +1,6 @@
 import ApusPrimitives
 
 extension Deadline {
-    private enum Finish<Value: Sendable>: Sendable {
-        case body(Result<Value, any Error>)
-        case timer
-    }
-
     /// Runs `body` with the earlier of `Deadline.current` and this deadline as its `Deadline.current`.
     ///
     /// When the deadline passes, `body` and every task below it is cancelled. `run` is structured: it returns when
@@ -36,26 +31,18 @@ extension Deadline {
     private func outcome<Value: Sendable>(
         of body: @escaping @Sendable () async throws -> Value, on time: TimeSource
     ) async -> Result<Value, any Error> {
-        await withTaskGroup(of: Finish<Value>.self) { group in
-            group.addTask {
-                await Self.$current.withValue(self) {
-                    do {
-                        return .body(.success(try await body()))
-                    } catch {
-                        return .body(.failure(error))
-                    }
-                }
-            }
-            group.addTask {
-                try? await time.sleep(until: expires)
-                return .timer
-            }
-            // The first to finish ends the other; the timer only ends early when the whole group is cancelled.
-            while let finish = await group.next() {
-                group.cancelAll()
-                if case .body(let outcome) = finish { return outcome }
-            }
-            return .failure(CancellationError())
+        // A task of its own, because the deadline ends the body and not its caller.
+        let isCancelled = Task.isCancelled
+        let work = Task {
+            if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
+            return try await Self.$current.withValue(self) { try await body() }
+        }
+        let cancelAlarm = time.alarm(at: expires) { work.cancel() }
+        defer { cancelAlarm() }
+        return await withTaskCancellationHandler {
+            await work.result
+        } onCancel: {
+            work.cancel()
         }
     }
 }

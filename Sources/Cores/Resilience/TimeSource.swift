@@ -4,6 +4,7 @@ public import ApusPrimitives
 public struct TimeSource: Sendable {
     private let nowBody: @Sendable () -> MonotonicTime
     private let sleepBody: @Sendable (MonotonicTime) async throws -> Void
+    private let alarms: Alarms?
 
     /// - Parameters:
     ///   - now: the present moment; never goes back.
@@ -12,8 +13,16 @@ public struct TimeSource: Sendable {
         now: @escaping @Sendable () -> MonotonicTime,
         sleepUntil: @escaping @Sendable (MonotonicTime) async throws -> Void
     ) {
+        self.init(now: now, sleepUntil: sleepUntil, alarms: nil)
+    }
+
+    private init(
+        now: @escaping @Sendable () -> MonotonicTime,
+        sleepUntil: @escaping @Sendable (MonotonicTime) async throws -> Void, alarms: Alarms?
+    ) {
         nowBody = now
         sleepBody = sleepUntil
+        self.alarms = alarms
     }
 
     public func now() -> MonotonicTime {
@@ -30,11 +39,28 @@ public struct TimeSource: Sendable {
         try await sleepBody(nowBody() + duration)
     }
 
+    /// Runs `action` at `moment` at the earliest, unless it is cancelled before.
+    ///
+    /// - Returns: cancels it.
+    func alarm(at moment: MonotonicTime, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
+        if let alarms {
+            let alarm = alarms.set(moment, action)
+            return { alarms.cancel(alarm) }
+        }
+        let sleeper = Task {
+            try await sleep(until: moment)
+            action()
+        }
+        return { sleeper.cancel() }
+    }
+
     /// The machine's clock, which also counts while the machine sleeps.
     public static let continuous: TimeSource = {
         let origin = ContinuousClock.now
-        return TimeSource(
-            now: { MonotonicTime.zero + origin.duration(to: .now) },
-            sleepUntil: { try await ContinuousClock().sleep(until: origin + ($0 - .zero)) })
+        let now: @Sendable () -> MonotonicTime = { MonotonicTime.zero + origin.duration(to: .now) }
+        let sleep: @Sendable (MonotonicTime) async throws -> Void = {
+            try await ContinuousClock().sleep(until: origin + ($0 - .zero))
+        }
+        return TimeSource(now: now, sleepUntil: sleep, alarms: Alarms(now: now, sleepUntil: sleep))
     }()
 }
