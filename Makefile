@@ -1,23 +1,44 @@
-# Everything a stranger needs: `make test` builds and proves it.
+# Two commands for a stranger: `make run` starts the order platform, `make test` proves everything.
 
 SHELL := /bin/bash
 
-.PHONY: help test format lint tidy clean
+PORT ?= 8080
+DATA ?= shop-data
+# release is faster, and takes twice as long to build.
+CONFIGURATION ?= debug
+
+# What kills processes, counts memory or fills every core is tested by itself, one after the other.
+ALONE := ShopTests\.(KillTests|InstanceKillTests|BadRequestTests)
+
+.PHONY: help run test smoke format lint tidy clean
 
 help:
+	@echo 'make run      build and start the order platform;  PORT=8080 DATA=shop-data CONFIGURATION=debug'
 	@echo 'make test     build and run every test'
+	@echo 'make smoke    walk through the order platform with curl, as the README does'
 	@echo 'make format   format the sources;  make lint  only check them;  make tidy  check the rules of the house'
+
+run:
+	@scripts/prepare
+	swift build --configuration $(CONFIGURATION) --product shop
+	@exec "$$(swift build --configuration $(CONFIGURATION) --show-bin-path)/shop" run --port $(PORT) --data "$(DATA)"
 
 test:
 	@scripts/prepare
 	swift build --build-tests
-	swift test --skip-build
+	swift test --skip-build --experimental-maximum-parallelization-width $$(nproc) --skip '$(ALONE)'
+	swift test --skip-build --no-parallel --filter '$(ALONE)'
+
+smoke:
+	@scripts/prepare
+	swift build --product shop
+	scripts/smoke "$$(swift build --show-bin-path)/shop"
 
 format:
-	swift format format --in-place --recursive Package.swift Sources Tests
+	swift format format --in-place --recursive Package.swift Sources Tests Examples
 
 lint:
-	swift format lint --strict --recursive Package.swift Sources Tests
+	swift format lint --strict --recursive Package.swift Sources Tests Examples
 
 tidy:
 	scripts/tidy
