@@ -1,9 +1,10 @@
-import ApusCoordination
 import ApusKV
 import ApusPrimitives
 import Logging
 import TestSupport
 import Testing
+
+@testable import ApusCoordination
 
 @Suite struct EmbeddedStoreTests {
     @Test func `serves reads, writes and watches without run`() async throws {
@@ -78,5 +79,55 @@ import Testing
         await #expect(throws: CoordinationError.self) { try await store.get("a") }
         var iterator = watch.makeAsyncIterator()
         await #expect(throws: CoordinationError.self) { try await iterator.next() }
+    }
+
+    @Test func `two consumers of one watch are told, and neither hangs`() async throws {
+        let store = EmbeddedStore()
+        let watch = try await store.watch(.all)
+        let codes = await withTaskGroup { group in
+            for _ in 0..<2 {
+                group.addTask { () -> CoordinationError.Code? in
+                    var iterator = watch.makeAsyncIterator()
+                    do {
+                        while try await iterator.next() != nil {}
+                    } catch {
+                        return (error as? CoordinationError)?.code
+                    }
+                    return nil
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(codes.contains(.invalidRequest))
+        #expect(store.watcherCount == 0)
+    }
+
+    @Test func `a watcher that does not take keeps a bounded backlog, and then sees everything`() async throws {
+        var limits = EmbeddedStoreLimits()
+        limits.watchBacklog = 10
+        let store = EmbeddedStore(limits: limits)
+        let watch = try await store.watch(.all)
+        for index in 0..<500 { try await store.put("k", Bytes("\(index)")) }
+        var iterator = watch.makeAsyncIterator()
+        let first = try #require(try await iterator.next())
+        // The rest comes from the store's history, not from memory of the watcher's own.
+        #expect(first.events.count == 10)
+        var seen = first.events.count
+        while seen < 500 { seen += try #require(try await iterator.next()).events.count }
+        #expect(seen == 500)
+    }
+
+    @Test func `one who fell behind the history is told`() async throws {
+        let store = EmbeddedStore()
+        var iterator = try await store.watch(.all).makeAsyncIterator()
+        for index in 0..<5_000 { try await store.put("k", Bytes("\(index)")) }
+        try await store.compact(at: store.revision)
+        var events = 0
+        let error = await #expect(throws: CoordinationError.self) {
+            while let batch = try await iterator.next() { events += batch.events.count }
+        }
+        #expect(error?.code == .compacted)
+        #expect(error?.compactRevision == store.revision)
+        #expect(events == 1_000)
     }
 }

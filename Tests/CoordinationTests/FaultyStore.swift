@@ -9,6 +9,7 @@ final class FaultyStore: CoordinationStore {
         var isAway = false
         var losesAnswers = false
         var watches: [CoordinationWatch] = []
+        var replacement: EmbeddedStore?
     }
 
     private let state: Locked<State>
@@ -44,6 +45,11 @@ final class FaultyStore: CoordinationStore {
         breakWatches()
     }
 
+    /// Comes back as `store` between a list and the watch after it.
+    func losesDataBeforeNextWatch(_ store: EmbeddedStore) {
+        state.withLock { $0.replacement = store }
+    }
+
     private func reachable() throws -> EmbeddedStore {
         try state.withLock { state in
             if state.isAway { throw CoordinationError(.unavailable, "the store is away", retry: .after(.seconds(1))) }
@@ -72,6 +78,7 @@ final class FaultyStore: CoordinationStore {
     func compact(at revision: Revision) async throws { try await reachable().compact(at: revision) }
 
     func watch(_ request: WatchRequest) async throws -> CoordinationWatch {
+        if let replacement = state.withLock({ $0.replacement.take() }) { replace(with: replacement) }
         let inner = try await reachable().watch(request)
         let iterator = SendableIterator(inner.makeAsyncIterator())
         state.withLock { $0.watches.append(inner) }

@@ -7,8 +7,8 @@ protocol Committer: Sendable {
     func commit(_ command: Command) async throws -> CommandResponse
     /// - Returns: the time to live in seconds.
     func keepAlive(_ lease: LeaseID) async throws -> Int64
-    /// Revokes a lease that ran out, unless it was kept alive or revoked meanwhile.
-    func expire(_ lease: LeaseID) async throws
+    /// Revokes those of the leases that ran out and were not kept alive or revoked meanwhile.
+    func expire(_ leases: [LeaseID]) async throws
     func close() async
     /// Why nothing can be written any more.
     var failure: CoordinationError? { get }
@@ -30,11 +30,10 @@ struct MemoryCommitter: Committer {
         return try update { try $0.keepAlive(lease, at: now) }
     }
 
-    func expire(_ lease: LeaseID) async throws {
+    func expire(_ leases: [LeaseID]) async throws {
         let now = time.now()
         try update { store in
-            guard store.lease(lease)?.hasExpired(at: now) == true else { return }
-            _ = try store.revoke(lease)
+            for lease in leases where store.lease(lease)?.hasExpired(at: now) == true { _ = try store.revoke(lease) }
         }
     }
 

@@ -107,7 +107,10 @@ extension ConfigCenter {
 
     private func head() async throws -> Head {
         guard let kv = try await store.get(headKey) else { return Head(version: 0, revision: .zero) }
-        return Head(version: Int(kv.value.text) ?? 0, revision: kv.modRevision)
+        guard let version = Int(kv.value.text), version >= 0 else {
+            throw CoordinationError(.corrupt, "\(headKey) is not the number of a version")
+        }
+        return Head(version: version, revision: kv.modRevision)
     }
 
     /// The value as it will be stored.

@@ -31,6 +31,7 @@ public final class ConfigCenter: Sendable, Service {
     private struct State {
         var table: SettingsTable
         var freshness = StoreFreshness.neverSynced
+        var isAway = false
     }
 
     /// - Parameters:
@@ -45,8 +46,11 @@ public final class ConfigCenter: Sendable, Service {
         self.store = store
         self.time = time
         self.logger = logger
-        follower = PrefixFollower(store: store, prefix: Self.prefix(of: namespace), time: time)
-        state = Locked(State(table: SettingsTable(defaults: defaults)))
+        let state = Locked(State(table: SettingsTable(defaults: defaults)))
+        follower = PrefixFollower(
+            store: store, prefix: Self.prefix(of: namespace), time: time,
+            known: { state.withLock { $0.table.reached } })
+        self.state = state
     }
 
     static func prefix(of namespace: String) -> Bytes {
@@ -116,9 +120,9 @@ public final class ConfigCenter: Sendable, Service {
         switch update {
         case .away(let error):
             let isNews = state.withLock { state in
-                guard state.freshness == .live else { return false }
-                state.freshness = .lastKnown
-                return true
+                if state.freshness == .live { state.freshness = .lastKnown }
+                defer { state.isAway = true }
+                return !state.isAway
             }
             guard isNews else { return }
             logger.warning(
@@ -132,7 +136,10 @@ public final class ConfigCenter: Sendable, Service {
             }
             let settings = kvs.compactMap { kv in key(of: kv).map { (key: $0, kv: kv) } }
             change { $0.list(settings, at: revision, keepMissing: lostHistory) }
-            state.withLock { $0.freshness = .live }
+            state.withLock { state in
+                state.freshness = .live
+                state.isAway = false
+            }
             ready.open()
         case .changed(let events, _):
             noteWritten(events)

@@ -5,7 +5,8 @@ public import ApusKV
 /// It pulls: nothing is kept for a consumer that is not asking, beyond a small backlog of a bounded size; one that fell
 /// behind is served from the store's history. It ends by throwing: `CancellationError` when the consuming task is
 /// cancelled, `CoordinationError` `.compacted` when the consumer fell behind what the store keeps, another
-/// `CoordinationError` when the store is closed or out of reach. Nothing is skipped before that.
+/// `CoordinationError` when the store is closed or out of reach. Nothing is skipped before that. A second consumer that
+/// waits at the same time gets `.invalidRequest`, and the watch ends for both.
 ///
 /// The watcher is removed when the sequence ends, when `cancel()` is called, and when the last reference to the
 /// sequence and its iterator goes.

@@ -26,8 +26,7 @@ public final class EmbeddedStore: CoordinationStore, Service {
         limits: EmbeddedStoreLimits = EmbeddedStoreLimits(), time: TimeSource = .continuous,
         logger: Logger = Logger(label: "apus.coordination")
     ) {
-        let store = KVStore(minimumLeaseTTLSeconds: 1)
-        visible = VisibleState(store)
+        visible = VisibleState(KVStore(minimumLeaseTTLSeconds: 1), watchBacklog: limits.watchBacklog)
         committer = MemoryCommitter(visible: visible, time: time)
         self.limits = limits
         self.time = time
@@ -153,14 +152,17 @@ public final class EmbeddedStore: CoordinationStore, Service {
     }
 
     private func letTimeAct() async throws {
+        var isHeldUp = false
         while true {
             if let failure = committer.failure { throw failure }
             do {
                 try await expireLeases()
                 try await compactHistory()
+                isHeldUp = false
             } catch let error as CoordinationError where error.code != .failed && error.code != .closed {
                 // A full disk: everything stays as it is until there is space.
-                logger.warning("leases are not expired now", metadata: ["error": "\(error)"])
+                if !isHeldUp { logger.warning("leases are not expired now", metadata: ["error": "\(error)"]) }
+                isHeldUp = true
             }
             try await time.sleep(for: limits.expiryInterval)
         }
@@ -170,9 +172,7 @@ public final class EmbeddedStore: CoordinationStore, Service {
         while true {
             let expired = visible.snapshot.expiredLeases(at: time.now(), limit: limits.expiredLeasesPerRound)
             if expired.isEmpty { return }
-            for lease in expired {
-                try await committer.expire(lease)
-            }
+            try await committer.expire(expired)
         }
     }
 

@@ -34,13 +34,12 @@ struct InstanceTable: Sendable {
     /// Grows with every change of `instances`.
     private(set) var version: UInt64 = 0
 
-    /// - Parameter isNewTimeline: revisions known so far are of a store that lost its data since, and mean nothing.
-    mutating func list(
-        _ kvs: [KeyValue], at revision: Revision, isNewTimeline: Bool, missingUntil: MonotonicTime
-    ) -> Outcome {
+    /// A list is newer than whatever came before it, whatever the revisions say: they start again in a store that lost
+    /// its data.
+    mutating func list(_ kvs: [KeyValue], at revision: Revision, missingUntil: MonotonicTime) -> Outcome {
         var outcome = Outcome()
-        if isNewTimeline {
-            for key in entries.keys { entries[key]?.modRevision = .zero }
+        for key in entries.keys where entries[key].map({ $0.modRevision > revision }) == true {
+            entries[key]?.modRevision = .zero
         }
         let listed = Set(kvs.map(\.key))
         for key in entries.keys where !listed.contains(key) {
@@ -74,18 +73,15 @@ struct InstanceTable: Sendable {
     }
 
     private mutating func put(_ kv: KeyValue, _ outcome: inout Outcome) {
-        if let known = entries[kv.key] {
-            if known.modRevision > kv.modRevision { return }
-            if known.modRevision == kv.modRevision {
-                entries[kv.key]?.missingUntil = nil
-                return
-            }
-        }
         var entry = Entry(instance: nil, modRevision: kv.modRevision, missingUntil: nil)
         do {
             entry.instance = try ServiceInstance(decoding: kv.value, under: kv.key)
         } catch {
-            outcome.problems.append(Problem(key: kv.key, reason: "\(error)"))
+            // Each is told of once, however often it is listed.
+            let known = entries[kv.key]
+            if known?.modRevision != kv.modRevision || known?.instance != nil {
+                outcome.problems.append(Problem(key: kv.key, reason: "\(error)"))
+            }
         }
         set(kv.key, to: entry, &outcome)
     }

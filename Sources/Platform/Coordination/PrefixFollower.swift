@@ -24,21 +24,24 @@ struct PrefixFollower: Sendable {
     let time: TimeSource
     var retry = RetryPolicy(
         maxAttempts: .max, baseDelay: .milliseconds(50), maxDelay: .seconds(3), jitter: .decorrelated)
+    /// What the caller knows of the store from elsewhere, its own writes say: a list below it is of a store that lost
+    /// data, even when the watch never got as far.
+    var known: @Sendable () -> Revision = { .zero }
 
     /// - Throws: `CancellationError` only.
     func run(_ receive: @Sendable (Update) -> Void) async throws {
-        var last = Revision.zero
+        var progress = Progress()
         var failures = 0
         var wait = Duration.zero
         var random = SystemRandomNumberGenerator()
         while true {
             do {
-                try await follow(from: &last, failures: &failures, receive)
+                try await follow(from: &progress, failures: &failures, receive)
             } catch {
                 try Task.checkCancellation()
                 // Not an outage: the list is read again at once, though not in a tight loop.
                 let isCompacted = (error as? CoordinationError)?.code == .compacted
-                if isCompacted { last = .zero } else { receive(.away(error)) }
+                if isCompacted { progress.replayed = nil } else { receive(.away(error)) }
                 failures += 1
                 if failures == 1 && isCompacted { continue }
             }
@@ -47,21 +50,37 @@ struct PrefixFollower: Sendable {
         }
     }
 
+    private struct Progress {
+        /// Everything up to here came through a list or a watch; nil: begin with a list alone.
+        var replayed: Revision?
+        /// The highest revision that the store has shown.
+        var reached = Revision.zero
+    }
+
     /// One list and one watch; ends by throwing.
     private func follow(
-        from last: inout Revision, failures: inout Int, _ receive: @Sendable (Update) -> Void
+        from progress: inout Progress, failures: inout Int, _ receive: @Sendable (Update) -> Void
     ) async throws {
+        let reached = max(progress.reached, known())
         let list = try await limited { try await store.list(prefix: prefix) }
-        let lostHistory = list.revision < last
+        let lostHistory = list.revision < reached
+        progress.reached = list.revision
         receive(.listed(list.kvs, revision: list.revision, lostHistory: lostHistory))
         // Replaying what happened since the last batch shows which of the missing keys were deleted on purpose.
-        let start = last == .zero || lostHistory ? list.revision.next : last.next
+        if lostHistory { progress.replayed = nil }
+        let start = (progress.replayed ?? list.revision).next
         let watch = try await limited { try await store.watch(.prefix(prefix), from: start) }
-        if lostHistory || last == .zero { last = list.revision }
+        // A store that came back empty in between would let the watch wait for a revision of its past.
+        let now = try await limited { try await store.range(RangeRequest(.prefix(prefix), countOnly: true)) }
+        guard now.revision >= list.revision else {
+            throw CoordinationError(.unavailable, "the store lost its data while the watch was set up")
+        }
+        progress.replayed = progress.replayed ?? list.revision
         for try await batch in watch {
             failures = 0
             receive(.changed(batch.events, revision: batch.revision))
-            last = max(last, batch.revision)
+            progress.replayed = max(progress.replayed ?? .zero, batch.revision)
+            progress.reached = max(progress.reached, batch.revision)
         }
     }
 

@@ -6,7 +6,8 @@ struct RegistrationBook: Sendable {
     enum Step: Equatable, Sendable {
         /// `overwrites`: also when another process is registered under the key.
         case put(Bytes, Bytes, overwrites: Bool)
-        case delete(Bytes, lease: LeaseID)
+        /// Without a lease nothing can have been written.
+        case delete(Bytes, lease: LeaseID?)
     }
 
     private enum Entry: Sendable {
@@ -16,8 +17,10 @@ struct RegistrationBook: Sendable {
         case confirmed(Bytes, lease: LeaseID)
         /// Another process has the key; tried again, for it may go. Leaves as `wanted` does.
         case taken(Bytes)
-        /// To be deleted if it is ours. Leaves by being deleted, or to `wanted`.
-        case unwanted(lease: LeaseID)
+        /// To be deleted if it is under our lease. Leaves by being deleted, or to `wanted`.
+        case unwanted
+        /// The store refuses it for good. Leaves when that is told, or to `wanted`.
+        case refused(CoordinationError)
     }
 
     var lease: LeaseID?
@@ -27,15 +30,26 @@ struct RegistrationBook: Sendable {
         entries[key] = .wanted(value, overwrites: true)
     }
 
-    mutating func forget(_ key: Bytes) {
-        entries[key] = nil
+    /// The store refuses the value for good; a newer one may do.
+    mutating func refuse(_ key: Bytes, _ value: Bytes, because error: CoordinationError) {
+        switch entries[key] {
+        case .wanted(value, _)?, .taken(value)?: entries[key] = .refused(error)
+        default: break
+        }
     }
 
-    /// - Returns: whether there may be something to delete.
+    /// Why the store refused the key, told once.
+    mutating func takeRefusal(of key: Bytes) -> CoordinationError? {
+        guard case .refused(let error)? = entries[key] else { return nil }
+        entries[key] = nil
+        return error
+    }
+
+    /// - Returns: whether there may be something to delete: a write that is on its way counts.
     mutating func withdraw(_ key: Bytes) -> Bool {
         guard entries[key] != nil else { return false }
-        entries[key] = lease.map { .unwanted(lease: $0) }
-        return lease != nil
+        entries[key] = .unwanted
+        return true
     }
 
     /// Everything is unwanted, and the lease is given up; it takes the keys along.
@@ -53,7 +67,7 @@ struct RegistrationBook: Sendable {
             switch entry {
             case .confirmed(let value, _): entries[key] = .wanted(value, overwrites: false)
             case .unwanted: entries[key] = nil
-            case .wanted, .taken: break
+            case .wanted, .taken, .refused: break
             }
         }
     }
@@ -66,16 +80,17 @@ struct RegistrationBook: Sendable {
         }
     }
 
+    /// The store has this value. Whoever changed their mind while it was asked keeps the new one.
     mutating func confirm(_ key: Bytes, value: Bytes, lease: LeaseID) {
         switch entries[key] {
         case .wanted(value, _)?, .taken(value)?: entries[key] = .confirmed(value, lease: lease)
-        default: break  // Changed its mind while the store was asked.
+        default: break
         }
     }
 
     /// - Returns: whether that is news.
     mutating func noteTaken(_ key: Bytes) -> Bool {
-        guard case .wanted(let value, _)? = entries[key] else { return false }
+        guard case .wanted(let value, overwrites: false)? = entries[key] else { return false }
         entries[key] = .taken(value)
         return true
     }
@@ -98,8 +113,8 @@ struct RegistrationBook: Sendable {
             switch entry {
             case .wanted(let value, let overwrites): .put(key, value, overwrites: overwrites)
             case .taken(let value): .put(key, value, overwrites: false)
-            case .unwanted(let lease): .delete(key, lease: lease)
-            case .confirmed: nil
+            case .unwanted: .delete(key, lease: lease)
+            case .confirmed, .refused: nil
             }
         }
     }

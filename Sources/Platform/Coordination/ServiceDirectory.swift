@@ -16,6 +16,7 @@ public final class ServiceDirectory: Sendable, Service {
         var instances: [String: [ServiceInstance]] = [:]
         var version: UInt64 = 0
         var freshness = StoreFreshness.neverSynced
+        var isAway = false
     }
 
     private let follower: PrefixFollower
@@ -83,9 +84,9 @@ public final class ServiceDirectory: Sendable, Service {
         switch update {
         case .away(let error):
             let isNews = state.withLock { state in
-                guard state.freshness == .live else { return false }
-                state.freshness = .lastKnown
-                return true
+                if state.freshness == .live { state.freshness = .lastKnown }
+                defer { state.isAway = true }
+                return !state.isAway
             }
             if isNews {
                 logger.warning("the registry is away: going on with the last list", metadata: ["error": "\(error)"])
@@ -96,7 +97,12 @@ public final class ServiceDirectory: Sendable, Service {
                     "the registry lost data: it is back at an earlier revision", metadata: ["revision": "\(revision)"])
             }
             let gone = time.now() + grace
-            change { $0.list(kvs, at: revision, isNewTimeline: lostHistory, missingUntil: gone) }
+            change { $0.list(kvs, at: revision, missingUntil: gone) }
+            state.withLock { state in
+                state.freshness = .live
+                state.isAway = false
+            }
+            ready.open()
         case .changed(let events, _):
             change { $0.apply(events) }
         }
@@ -123,9 +129,7 @@ public final class ServiceDirectory: Sendable, Service {
                 state.instances = instances
                 state.version = version
             }
-            state.freshness = .live
         }
-        ready.open()
         for problem in outcome.problems {
             logger.warning(
                 "skipped what is not an instance",

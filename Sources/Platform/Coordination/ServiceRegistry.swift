@@ -51,14 +51,12 @@ public final class ServiceRegistry: Sendable, Service {
         book.withLock { $0.want(key, value) }
         do {
             try await gate.run { try await self.settle() }
-        } catch let error as CoordinationError where error.code == .invalidRequest {
-            book.withLock { $0.forget(key) }
-            throw error
         } catch {
             try Task.checkCancellation()
             logger.warning(
                 "not registered yet: the store is away", metadata: ["instance": "\(key)", "error": "\(error)"])
         }
+        if let refusal = book.withLock({ $0.takeRefusal(of: key) }) { throw refusal }
     }
 
     /// Removes the registration of an instance, unless another process has taken its identifier over.
@@ -137,16 +135,22 @@ public final class ServiceRegistry: Sendable, Service {
     /// Comparisons in one transaction; etcd allows 128.
     private static let keysPerCheck = 100
 
-    /// Brings the store to what the book wants.
+    /// Brings the store to what the book wants. What the store refuses for good stands in nobody else's way.
     private func settle() async throws {
         for task in book.withLock({ $0.tasks }) {
             do {
                 switch task {
-                case .put(let key, let value, let overwrites): try await put(key, value, overwrites: overwrites)
+                case .put(let key, let value, let overwrites):
+                    do {
+                        try await put(key, value, overwrites: overwrites)
+                    } catch let error as CoordinationError where error.code == .invalidRequest {
+                        book.withLock { $0.refuse(key, value, because: error) }
+                        logger.error(
+                            "the store refuses a registration",
+                            metadata: ["instance": "\(key)", "error": "\(error)"])
+                    }
                 case .delete(let key, let lease):
-                    let delete = TxnRequest(
-                        compares: [Compare(key: key, .lease(lease))], success: [.delete(DeleteRangeRequest(.key(key)))])
-                    _ = try await limited { try await self.store.txn(delete) }
+                    if let lease { try await delete(key, under: lease) }
                     book.withLock { $0.confirmDeleted(key) }
                 }
             } catch let error as CoordinationError where error.code == .leaseNotFound {
@@ -154,6 +158,12 @@ public final class ServiceRegistry: Sendable, Service {
                 throw error
             }
         }
+    }
+
+    private func delete(_ key: Bytes, under lease: LeaseID) async throws {
+        let delete = TxnRequest(
+            compares: [Compare(key: key, .lease(lease))], success: [.delete(DeleteRangeRequest(.key(key)))])
+        _ = try await limited { try await self.store.txn(delete) }
     }
 
     private func put(_ key: Bytes, _ value: Bytes, overwrites: Bool) async throws {

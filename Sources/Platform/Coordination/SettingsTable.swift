@@ -20,6 +20,8 @@ struct SettingsTable: Sendable {
     private var listedAt = Revision.zero
     /// The last change of each setting since the list, so that a watch that lags behind our own writes is not believed.
     private var changedAt: [String: Revision] = [:]
+    /// The highest revision that the store is known to have reached.
+    private(set) var reached = Revision.zero
 
     init(defaults: [String: SettingValue]) {
         self.defaults = defaults
@@ -42,11 +44,13 @@ struct SettingsTable: Sendable {
         // What this center wrote itself after the list was read.
         for (key, changed) in changedAt where !keepMissing && changed > revision { stored[key] = before[key] }
         listedAt = revision
+        reached = keepMissing ? revision : max(reached, revision)
         changedAt = changedAt.filter { !keepMissing && $0.value > revision }
         return problems
     }
 
     mutating func apply(_ event: Event, to key: String) -> [Problem] {
+        reached = max(reached, event.revision)
         // A list shows what all changes up to its revision led to.
         guard event.revision > listedAt, event.revision > changedAt[key] ?? .zero else { return [] }
         var problems: [Problem] = []

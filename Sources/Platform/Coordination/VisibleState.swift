@@ -7,13 +7,13 @@ final class VisibleState: Sendable {
         var store: KVStore
         var watchers: WatcherSet
         /// Consumers that wait for their watcher.
-        var waiting: [WatcherID: CheckedContinuation<WatchOutput, Never>] = [:]
+        var waiting: [WatcherID: CheckedContinuation<WatchOutput, any Error>] = [:]
         var isClosed = false
     }
 
     private let state: Locked<State>
 
-    init(_ store: KVStore, watchBacklog: Int = 1_000) {
+    init(_ store: KVStore, watchBacklog: Int) {
         state = Locked(State(store: store, watchers: WatcherSet(at: store.revision, backlogLimit: watchBacklog)))
     }
 
@@ -73,7 +73,7 @@ final class VisibleState: Sendable {
     /// Waits for the next changes of a watcher.
     func nextBatch(for id: WatcherID) async throws -> WatchBatch {
         while true {
-            switch await nextOutput(for: id) {
+            switch try await nextOutput(for: id) {
             case .events(let batch): return batch
             case .behind, .idle: continue
             case .compacted(let revision): throw CoordinationError.compacted(revision)
@@ -93,24 +93,27 @@ final class VisibleState: Sendable {
         for consumer in waiting.values { consumer.resume(returning: .unknown) }
     }
 
-    private func nextOutput(for id: WatcherID) async -> WatchOutput {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let output: WatchOutput? = state.withLock { state in
-                    if state.isClosed { return .unknown }
+    private func nextOutput(for id: WatcherID) async throws -> WatchOutput {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let outcome: Result<WatchOutput, any Error>? = state.withLock { state in
+                    if state.isClosed { return .success(.unknown) }
+                    guard state.waiting[id] == nil else {
+                        return .failure(CoordinationError(.invalidRequest, "a watch has one consumer at a time"))
+                    }
                     let output = state.watchers.take(id, from: state.store)
-                    guard case .idle = output else { return output }
+                    guard case .idle = output else { return .success(output) }
                     state.waiting[id] = continuation
                     return nil
                 }
-                if let output { continuation.resume(returning: output) }
+                if let outcome { continuation.resume(with: outcome) }
             }
         } onCancel: {
             removeWatcher(id)
         }
     }
 
-    private static func advance(_ state: inout State) -> [CheckedContinuation<WatchOutput, Never>] {
+    private static func advance(_ state: inout State) -> [CheckedContinuation<WatchOutput, any Error>] {
         state.watchers.advance(to: state.store).compactMap { state.waiting.removeValue(forKey: $0) }
     }
 }

@@ -67,7 +67,9 @@ final class DiskFile: Sendable {
                 disk.write(descriptor, UnsafeRawBufferPointer(rebasing: buffer[written...]), offset + written)
             }
             if result == -Int(EINTR) { continue }
-            guard result >= 0 else { throw failure("write to", Int32(-result)) }
+            // None written and no error: a file system's way to say that there is no room.
+            guard result != 0 else { throw failure("write to", ENOSPC) }
+            guard result > 0 else { throw failure("write to", Int32(-result)) }
             written += result
         }
     }

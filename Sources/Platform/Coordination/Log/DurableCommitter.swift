@@ -13,7 +13,7 @@ final class DurableCommitter: Committer {
     init(
         folder: LogFolder, limits: EmbeddedStoreLimits, time: TimeSource, logger: Logger, disk: Disk
     ) throws {
-        let lock = try folder.open()
+        let lock = try folder.open(disk)
         let recovered = try LogRecovery(folder: folder, disk: disk, now: time.now()).run()
         if recovered.tornBytes > 0 {
             logger.notice(
@@ -43,20 +43,20 @@ final class DurableCommitter: Committer {
 
     func commit(_ command: Command) async throws -> CommandResponse {
         let bytes = command.contentBytes
-        return try await withCheckedThrowingContinuation { continuation in
-            add(.commit(command, continuation), bytes: bytes) { continuation.resume(throwing: $0) }
+        return try await LogWaiter.wait { waiter in
+            add(.commit(command, waiter), bytes: bytes) { waiter.resume(throwing: $0) }
         }
     }
 
     func keepAlive(_ lease: LeaseID) async throws -> Int64 {
-        try await withCheckedThrowingContinuation { continuation in
-            add(.keepAlive(lease, continuation)) { continuation.resume(throwing: $0) }
+        try await LogWaiter.wait { waiter in
+            add(.keepAlive(lease, waiter)) { waiter.resume(throwing: $0) }
         }
     }
 
-    func expire(_ lease: LeaseID) async throws {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            add(.expire(lease, continuation)) { continuation.resume(throwing: $0) }
+    func expire(_ leases: [LeaseID]) async throws {
+        try await LogWaiter<Void>.wait { waiter in
+            add(.expire(leases, waiter)) { waiter.resume(throwing: $0) }
         }
     }
 

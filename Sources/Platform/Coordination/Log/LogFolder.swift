@@ -20,12 +20,8 @@ struct LogFolder: Sendable {
     /// Makes the folder if it is not there, and locks it.
     ///
     /// - Returns: the lock, to be kept for as long as the folder is used.
-    func open() throws -> DiskFile {
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw CoordinationError(.invalidRequest, "the folder \(path) cannot be made", cause: error)
-        }
+    func open(_ disk: Disk) throws -> DiskFile {
+        try create(disk)
         let lock = try DiskFile(lockPath, .readWrite)
         guard try lock.lock() else {
             let owner = String(decoding: try lock.read(at: 0, count: 32), as: UTF8.self)
@@ -35,6 +31,25 @@ struct LogFolder: Sendable {
         try lock.write(Array("\(ProcessInfo.processInfo.processIdentifier)".utf8), at: 0)
         try remove(unfinishedSnapshotPath)
         return lock
+    }
+
+    /// A new folder is only as lasting as its name in the folder above, and that one's, if it is new too.
+    private func create(_ disk: Disk) throws {
+        var new: [URL] = []
+        var folder = URL(filePath: path, directoryHint: .isDirectory).standardizedFileURL
+        while !FileManager.default.fileExists(atPath: folder.path(percentEncoded: false)), folder.path() != "/" {
+            new.append(folder)
+            folder.deleteLastPathComponent()
+        }
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw CoordinationError(.invalidRequest, "the folder \(path) cannot be made", cause: error)
+        }
+        for folder in new {
+            let above = folder.deletingLastPathComponent().path(percentEncoded: false)
+            try DiskFile(above, .read, disk: disk).sync()
+        }
     }
 
     /// The first indexes of the log's files, ascending.
@@ -54,7 +69,7 @@ struct LogFolder: Sendable {
         try DiskFile(path, .read, disk: disk).sync()
     }
 
-    func remove(_ file: String) throws {
+    func remove(_ file: String) throws(DiskError) {
         if unlink(file) != 0 && errno != ENOENT {
             throw DiskError(operation: "remove", path: file, number: errno)
         }

@@ -5,9 +5,9 @@ import Dispatch
 /// What waits for the log's thread, within bounds.
 final class LogQueue: Sendable {
     enum Job {
-        case commit(Command, CheckedContinuation<CommandResponse, any Error>)
-        case keepAlive(LeaseID, CheckedContinuation<Int64, any Error>)
-        case expire(LeaseID, CheckedContinuation<Void, any Error>)
+        case commit(Command, LogWaiter<CommandResponse>)
+        case keepAlive(LeaseID, LogWaiter<Int64>)
+        case expire([LeaseID], LogWaiter<Void>)
         /// A snapshot was written, of so many bytes, or failed.
         case snapshotEnded(Result<Int, any Error>, LogWriter.Rotation)
         /// Nothing may follow; resumed when the folder is free.

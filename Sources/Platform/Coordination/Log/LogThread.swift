@@ -80,10 +80,12 @@ final class LogThread {
         let now = time.now()
         for job in jobs {
             switch job {
+            // Whoever has gone meanwhile was told that it may not happen.
+            case .commit(_, let waiter) where waiter.isGone: continue
             case .commit(let command, let waiter):
                 answers.append(.commit(waiter, commit(command, at: now, to: &store, batch: &batch)))
-            case .expire(let lease, let waiter):
-                if store.lease(lease)?.hasExpired(at: now) == true {
+            case .expire(let leases, let waiter):
+                for lease in leases where store.lease(lease)?.hasExpired(at: now) == true {
                     _ = commit(.revoke(lease), at: now, to: &store, batch: &batch)
                 }
                 answers.append(.expire(waiter))
@@ -202,15 +204,17 @@ final class LogThread {
 
 /// What a waiting caller gets when its batch is on disk.
 private enum LogAnswer {
-    case commit(CheckedContinuation<CommandResponse, any Error>, Result<CommandResponse, KVError>)
-    case keepAlive(LeaseID, CheckedContinuation<Int64, any Error>, Result<Int64, KVError>)
-    case expire(CheckedContinuation<Void, any Error>)
+    case commit(LogWaiter<CommandResponse>, Result<CommandResponse, KVError>)
+    case keepAlive(LeaseID, LogWaiter<Int64>, Result<Int64, KVError>)
+    case expire(LogWaiter<Void>)
 
     func resume() {
         switch self {
-        case .commit(let waiter, let result): waiter.resume(with: result.mapError { CoordinationError($0) })
-        case .keepAlive(_, let waiter, let result): waiter.resume(with: result.mapError { CoordinationError($0) })
-        case .expire(let waiter): waiter.resume()
+        case .commit(let waiter, let result):
+            waiter.resume(with: result.mapError { CoordinationError($0) as any Error })
+        case .keepAlive(_, let waiter, let result):
+            waiter.resume(with: result.mapError { CoordinationError($0) as any Error })
+        case .expire(let waiter): waiter.resume(with: .success(()))
         }
     }
 }

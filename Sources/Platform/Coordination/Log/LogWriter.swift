@@ -61,8 +61,15 @@ struct LogWriter {
     /// Goes on in a new file, so that everything before it can be dropped when a snapshot of now is on disk.
     mutating func rotate() throws(DiskError) -> Rotation {
         if fileBytes > 0 {
-            let next = try DiskFile(folder.segmentPath(nextIndex), .replace, disk: disk)
-            try folder.sync(disk)
+            let path = folder.segmentPath(nextIndex)
+            let next = try DiskFile(path, .replace, disk: disk)
+            do throws(DiskError) {
+                try folder.sync(disk)
+            } catch {
+                // The log goes on in the old file, and only in the last one a torn write is no damage.
+                try folder.remove(path)
+                throw error
+            }
             file = next
             fileBytes = 0
             olderSegments.append(segment)

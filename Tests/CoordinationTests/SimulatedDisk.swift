@@ -1,0 +1,161 @@
+import ApusPrimitives
+import Foundation
+
+@testable import ApusCoordination
+
+/// A disk that loses power: after some number of operations nothing works any more, and of what was not synced each
+/// sector, and each name of a file, may or may not have arrived.
+final class SimulatedDisk: Sendable {
+    private enum Change {
+        case write(offset: Int, bytes: [UInt8])
+        case truncate(length: Int)
+    }
+
+    private struct File {
+        var synced: [UInt8] = []
+        var pending: [Change] = []
+    }
+
+    private struct State {
+        var random: SeededRandom
+        var operationsLeft: Int
+        var isDead = false
+        var files: [Int: File] = [:]
+        /// Numbers of inodes are used again; these are not.
+        var idByInode: [UInt64: Int] = [:]
+        var syncedNames: [String: Int] = [:]
+    }
+
+    private static let sectorBytes = 512
+    let folder: String
+    private let state: Locked<State>
+
+    /// - Parameter folder: what is in it, if it is there, is on the disk.
+    init(folder: String, seed: UInt64, operations: Int) throws {
+        self.folder = folder
+        state = Locked(State(random: SeededRandom(seed: seed), operationsLeft: operations))
+        guard FileManager.default.fileExists(atPath: folder) else { return }
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            let content = Array(try Data(contentsOf: URL(filePath: folder + "/" + name)))
+            state.withLock { state in
+                let id = Self.id(of: Self.status(folder + "/" + name), in: &state)
+                state.files[id]?.synced = content
+                state.syncedNames[name] = id
+            }
+        }
+    }
+
+    var isDead: Bool { state.withLock { $0.isDead } }
+
+    var disk: Disk {
+        Disk(
+            write: { file, bytes, offset in
+                self.change(file, .write(offset: offset, bytes: Array(bytes)), cutShort: true) {
+                    Disk.posix.write(file, bytes, offset)
+                }
+            },
+            sync: { file in self.sync(file) },
+            truncate: { file, length in
+                self.change(file, .truncate(length: length), cutShort: false) { Disk.posix.truncate(file, length) }
+            })
+    }
+
+    private func change(_ file: Int32, _ change: Change, cutShort: Bool, _ body: () -> Int) -> Int {
+        state.withLock { state in
+            if state.isDead { return -Int(EIO) }
+            let id = Self.id(of: Self.status(file), in: &state)
+            // Power may go before or after the drive got it.
+            state.operationsLeft -= 1
+            state.isDead = state.operationsLeft <= 0
+            state.files[id]?.pending.append(change)
+            return state.isDead ? -Int(EIO) : body()
+        }
+    }
+
+    private func sync(_ file: Int32) -> Int {
+        state.withLock { state in
+            if state.isDead { return -Int(EIO) }
+            state.operationsLeft -= 1
+            state.isDead = state.operationsLeft <= 0
+            // The last may have been done, though nobody hears of it.
+            if state.isDead, Bool.random(using: &state.random) { return -Int(EIO) }
+            let status = Self.status(file)
+            if status.st_mode & S_IFMT == S_IFDIR {
+                if status.st_ino == Self.status(folder).st_ino { state.syncedNames = names(&state) }
+            } else {
+                let id = Self.id(of: status, in: &state)
+                if let content = state.files[id].map({ Self.content($0) { _ in true } }) {
+                    state.files[id] = File(synced: content)
+                }
+            }
+            return state.isDead ? -Int(EIO) : 0
+        }
+    }
+
+    /// What is found after the power is back, written to another folder. The store must be closed.
+    func recover(to target: String) throws {
+        let found = state.withLock { state in
+            let names = Bool.random(using: &state.random) ? self.names(&state) : state.syncedNames
+            return names.sorted { $0.key < $1.key }.map { name, id in
+                var random = state.random
+                defer { state.random = random }
+                let file = state.files[id] ?? File()
+                return (name, Self.content(file) { _ in Bool.random(using: &random) })
+            }
+        }
+        try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
+        for (name, content) in found { try Data(content).write(to: URL(filePath: target + "/" + name)) }
+    }
+
+    /// The synced content, and of each sector of what came after it whatever `arrives`.
+    private static func content(_ file: File, arrives: (Int) -> Bool) -> [UInt8] {
+        var content = file.synced
+        for change in file.pending {
+            switch change {
+            case .truncate(let length): if arrives(0) { content.removeLast(max(0, content.count - length)) }
+            case .write(let offset, let bytes):
+                var start = 0
+                while start < bytes.count {
+                    let end = min(bytes.count, start + sectorBytes - (offset + start) % sectorBytes)
+                    if arrives(start) {
+                        let missing = offset + end - content.count
+                        if missing > 0 { content += [UInt8](repeating: 0, count: missing) }
+                        content.replaceSubrange(offset + start..<offset + end, with: bytes[start..<end])
+                    }
+                    start = end
+                }
+            }
+        }
+        return content
+    }
+
+    private func names(_ state: inout State) -> [String: Int] {
+        var names: [String: Int] = [:]
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+            names[name] = Self.id(of: Self.status(folder + "/" + name), in: &state)
+        }
+        return names
+    }
+
+    private static func id(of status: stat, in state: inout State) -> Int {
+        let inode = UInt64(status.st_ino)
+        // An empty file with an old inode's number is a new file, or one that was emptied, which is the same here.
+        if let id = state.idByInode[inode], status.st_size > 0 || state.files[id]?.synced.isEmpty == true { return id }
+        let id = state.files.count
+        state.idByInode[inode] = id
+        state.files[id] = File()
+        return id
+    }
+
+    private static func status(_ file: Int32) -> stat {
+        var result = stat()
+        fstat(file, &result)
+        return result
+    }
+
+    private static func status(_ path: String) -> stat {
+        var result = stat()
+        stat(path, &result)
+        return result
+    }
+}
