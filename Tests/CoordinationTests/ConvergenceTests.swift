@@ -71,7 +71,7 @@ import Testing
             let all = wanted.values.flatMap { $0 }
             let expected = Dictionary(grouping: all, by: \.service).mapValues { $0.sorted { $0.id < $1.id } }
             let final = try await final(center, time)
-            try await eventually(within: .seconds(30)) {
+            try await eventually {
                 time.advance(by: .milliseconds(500))
                 return directories.allSatisfy { directory in
                     directory.services == expected.keys.sorted()

@@ -23,7 +23,7 @@ import Testing
 
     /// Lets time pass in small steps until `condition` holds.
     private func pass(_ step: Duration = .milliseconds(250), until condition: () async throws -> Bool) async throws {
-        try await eventually(within: .seconds(30)) {
+        try await eventually {
             if try await condition() { return true }
             time.advance(by: step)
             return false

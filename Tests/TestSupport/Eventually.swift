@@ -1,8 +1,10 @@
 /// Polls `condition` until it holds.
 ///
+/// The limit is for what never comes: on a busy machine a test may have to wait long for its turn.
+///
 /// - Throws: `NeverHeld` when it does not hold within `limit`, or what the condition throws.
 public func eventually(
-    within limit: Duration = .seconds(10), _ condition: () async throws -> Bool
+    within limit: Duration = .seconds(60), _ condition: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit
     while try await !condition() {

@@ -41,7 +41,7 @@ public final class ManualTime: Sendable {
         for sleeper in woken { sleeper.continuation.resume() }
     }
 
-    /// Waits (in real time, at most ten seconds) until `count` tasks sleep on this clock.
+    /// Waits (in real time, at most a minute) until `count` tasks sleep on this clock.
     public func waitForSleepers(_ count: Int = 1) async throws {
         try await eventually { self.sleeperCount >= count }
     }
