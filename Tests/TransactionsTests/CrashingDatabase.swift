@@ -79,7 +79,8 @@ final class CrashingDatabase: SQLDatabase {
 
     private func end(_ ending: Ending) {
         let waiter: CheckedContinuation<Ending, Never>? = state.withLock { state in
-            guard state.ending == nil else { return nil }
+            // It may die with nothing open; a dead one stays dead.
+            guard state.ending != .crashed else { return nil }
             state.ending = ending
             defer { state.waiter = nil }
             return state.waiter
