@@ -25,6 +25,7 @@ struct Library {
 
     static let argumentParser = Library("ArgumentParser", "swift-argument-parser")
     static let asyncHTTPClient = Library("AsyncHTTPClient", "async-http-client")
+    static let deque = Library("DequeModule", "swift-collections")
     static let heap = Library("HeapModule", "swift-collections")
     static let configuration = Library("Configuration", "swift-configuration")
     static let crypto = Library("Crypto", "swift-crypto")
@@ -129,7 +130,7 @@ var house = House()
 house.core("Primitives", using: [.nioConcurrency])
 house.core("Resilience", on: ["Primitives"], using: [.heap])
 house.core("Placement", on: ["Primitives"])
-house.core("KV", on: ["Primitives"])
+house.core("KV", on: ["Primitives"], using: [.deque])
 
 house.platform("Observability", on: ["Primitives", "Resilience"], using: [.logging, .metrics])
 house.platform("SQL", on: ["Primitives"], using: [.grdb])

@@ -25,7 +25,7 @@ import Testing
                     let real = store.real
                     try await withThrowingTaskGroup { inner in
                         inner.addTask { try await real.run() }
-                        while store.real === real { try await Task.sleep(for: .milliseconds(2)) }
+                        try await eventually(within: .seconds(3_600)) { store.real !== real }
                         inner.cancelAll()
                     }
                 }

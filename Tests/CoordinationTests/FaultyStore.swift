@@ -96,7 +96,7 @@ final class FaultyStore: CoordinationStore {
     }
 }
 
-/// One consumer uses it at a time.
+// Safe: one consumer uses it at a time, as `CoordinationWatch` demands.
 private final class SendableIterator: @unchecked Sendable {
     private var iterator: CoordinationWatch.Iterator
 

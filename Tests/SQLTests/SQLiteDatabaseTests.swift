@@ -161,6 +161,35 @@ import Testing
         #expect(try await count(database) == 3)
     }
 
+    @Test func readsThatWereCancelledCountUntilTheirTurn() async throws {
+        let database = try await makeDatabase {
+            $0.maxReaders = 1
+            $0.maxWaiting = 4
+        }
+        let held = DispatchSemaphore(value: 0)
+        let release = DispatchSemaphore(value: 0)
+        async let holder: Void = database.read { _ in
+            held.signal()
+            release.wait()
+        }
+        await Task.detached { wait(held) }.value
+        // The engine holds on to each of these until the reader is free: their number must have a bound.
+        try await eventually {
+            let task = Task { try await database.read { _ in } }
+            await Task.yield()
+            task.cancel()
+            do {
+                try await task.value
+            } catch let error as SQLError {
+                return error.code == .overloaded
+            } catch {}
+            return false
+        }
+        release.signal()
+        try await holder
+        try await eventually { (try? await database.read { _ in true }) == true }
+    }
+
     @Test func closingRefusesWhatWaitsAndWhatComes() async throws {
         let database = try await makeDatabase()
         database.close()

@@ -59,6 +59,24 @@ import Testing
         #expect(bench.world.names == ["+a", "+b", "+b", "-b", "-a"])
     }
 
+    /// A reason often comes from another service, which may say anything.
+    @Test func aReasonThatTheDatabaseCannotHoldDoesNotHoldUpTheSaga() async throws {
+        let bench = try await Bench()
+        let coordinator = bench.coordinator()
+        let saga = bench.world.saga(["a", "b"])
+        coordinator.register(saga)
+        bench.world.fail("b", with: SagaAbort("de\u{0}clined " + String(repeating: "x", count: 10_000)))
+        try await whileRunning(coordinator) {
+            try await coordinator.start(saga, id: "s1", state: Trip())
+            try await eventually {
+                bench.clock.advance(by: .seconds(1))
+                return try await coordinator.status(of: "s1")?.phase == .compensated
+            }
+        }
+        let error = try #require(try await coordinator.status(of: "s1")?.error)
+        #expect(error.hasPrefix("b: declined") && error.count < 600)
+    }
+
     @Test func aCompensationIsTriedForEverAndTakesNoRoomMeanwhile() async throws {
         let bench = try await Bench()
         let coordinator = bench.coordinator { $0.maxConcurrent = 1 }

@@ -65,7 +65,11 @@ extension SagaCoordinator {
             let found = try await store.claim(
                 names, limit: room, excluding: ids, at: now, until: now + claimMilliseconds)
             for saga in found.sagas {
-                active.withLock { _ = $0.ids.insert(saga.record.id) }
+                metrics.counted(
+                    active: active.withLock { active in
+                        active.ids.insert(saga.record.id)
+                        return active.ids.count
+                    })
                 group.addTask { await self.execute(saga) }
             }
             guard let due = found.nextDue, room > found.sagas.count else { return later }
@@ -83,7 +87,11 @@ extension SagaCoordinator {
         if let definition {
             await SagaExecution(saga, definition: definition, coordinator: self).run()
         }
-        active.withLock { _ = $0.ids.remove(saga.record.id) }
+        metrics.counted(
+            active: active.withLock { active in
+                active.ids.remove(saga.record.id)
+                return active.ids.count
+            })
         signal.raise()
     }
 

@@ -32,7 +32,9 @@ struct SagaDefinition: Sendable {
             do {
                 decoded = try SagaState.decode(state)
             } catch {
-                return .unreadable(message: "the stored state of the saga \(saga.name) does not decode: \(error)")
+                return .unreadable(
+                    message:
+                        "the stored state of the saga \(saga.name) does not decode: \(SagaState.message(of: error))")
             }
             do {
                 let deadline = Deadline(after: step.timeout, from: time.now())
@@ -43,7 +45,7 @@ struct SagaDefinition: Sendable {
                 }
                 return .succeeded(state: changed)
             } catch let abort as SagaAbort {
-                return .aborted(reason: abort.reason)
+                return .aborted(reason: SagaState.message(abort.reason))
             } catch is CancellationError {
                 // Only the end of the coordinator cancels a step; anything else is the step's own doing, and a failure.
                 if Task.isCancelled { throw CancellationError() }
@@ -70,9 +72,12 @@ enum SagaState {
         try JSONDecoder().decode(State.self, from: Data(state))
     }
 
-    /// What `error` says, without what the database cannot hold.
     static func message(of error: any Error) -> String {
-        let text = String(describing: error).prefix(maxMessageLength)
-        return String(text.filter { $0 != "\0" })
+        message(String(describing: error))
+    }
+
+    /// `text` without what the database cannot hold: a record that cannot be saved would never get on.
+    static func message(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.prefix(maxMessageLength).unicodeScalars.filter { $0 != "\0" }))
     }
 }

@@ -86,16 +86,15 @@ public final class SQLiteDatabase: SQLDatabase {
     }
 
     public func read<T: Sendable>(_ body: @escaping @Sendable (any SQLConnection) throws -> T) async throws -> T {
-        try reads.withLock { reads throws(SQLError) in
-            if reads.isClosed { throw SQLError(.closed, "the database is closed") }
-            guard reads.count < settings.maxWaiting else {
-                throw SQLError(.overloaded, "\(settings.maxWaiting) reads wait or run already")
+        try await Waiter<T>.wait { waiter in
+            do throws(SQLError) {
+                try admitRead()
+            } catch {
+                return waiter.answer(.failure(error))
             }
-            reads.count += 1
-        }
-        defer { reads.withLock { $0.count -= 1 } }
-        return try await Waiter<T>.wait { waiter in
-            engine.asyncRead { result in
+            // A cancelled call leaves the engine's queue only when its turn comes, and counts until then.
+            engine.asyncRead { [reads] result in
+                defer { reads.withLock { $0.count -= 1 } }
                 guard waiter.begin() else { return }
                 do {
                     let database = try result.get()
@@ -106,6 +105,16 @@ public final class SQLiteDatabase: SQLDatabase {
                     waiter.answer(.failure(SQLError.mapped(error)))
                 }
             }
+        }
+    }
+
+    private func admitRead() throws(SQLError) {
+        try reads.withLock { reads throws(SQLError) in
+            if reads.isClosed { throw SQLError(.closed, "the database is closed") }
+            guard reads.count < settings.maxWaiting else {
+                throw SQLError(.overloaded, "\(settings.maxWaiting) reads wait or run already")
+            }
+            reads.count += 1
         }
     }
 
