@@ -9,7 +9,7 @@ enum HeadCheck {
         let size = head.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }
         if size > limits.headerBytes { return .headersTooLarge(limit: limits.headerBytes) }
         guard head.version == .http1_1 || head.version == .http1_0 else {
-            return Problem(status: 505, detail: "This service speaks HTTP/1.1.")
+            return versionProblem
         }
         return host(head) ?? framing(head, limits: limits) ?? expectation(head)
     }
@@ -18,11 +18,15 @@ enum HeadCheck {
     static func problem(of error: any Error, limits: RequestGate.Limits) -> Problem {
         switch error {
         case HTTPParserError.headerOverflow: .headersTooLarge(limit: limits.headerBytes)
-        case HTTPParserError.invalidVersion: Problem(status: 505, detail: "This service speaks HTTP/1.1.")
+        case HTTPParserError.invalidVersion: versionProblem
         case HTTPParserError.invalidMethod: .badRequest("The request line has an unknown method.")
         default: .badRequest("The request is not valid HTTP/1.1.")
         }
     }
+
+    /// Not 505: what a client does wrong is no error of the server's, and would count as one in every dashboard.
+    private static let versionProblem = Problem.badRequest(
+        "The HTTP version is not supported; this service speaks HTTP/1.1.")
 
     /// RFC 9112, section 3.2.
     private static func host(_ head: HTTPRequestHead) -> Problem? {

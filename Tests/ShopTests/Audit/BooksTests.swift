@@ -28,7 +28,8 @@ struct BooksTests {
         _ id: String, _ status: String, pieces: Int64, user: String = "ada", key: String? = nil, lineTotal: Int64? = nil
     ) -> Books.Order {
         Books.Order(
-            id: id, userID: user, status: status, total: pieces * 150, currency: "EUR", idempotencyKey: key ?? "key-\(id)",
+            id: id, userID: user, status: status, total: pieces * 150, currency: "EUR",
+            idempotencyKey: key ?? "key-\(id)",
             lineTotal: lineTotal ?? pieces * 150, quantities: ["mug": pieces])
     }
 
@@ -118,7 +119,8 @@ struct BooksTests {
         }
         #expect(
             found == [
-                "order A: is confirmed: 300 EUR is due, 150 was kept", "order B: is cancelled: 0 EUR is due, 150 was kept",
+                "order A: is confirmed: 300 EUR is due, 150 was kept",
+                "order B: is cancelled: 0 EUR is due, 150 was kept",
             ])
     }
 

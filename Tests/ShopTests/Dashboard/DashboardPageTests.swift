@@ -12,7 +12,8 @@ struct DashboardPageTests {
     private func order(_ status: String = "pending", name: String = "Mug", steps: [OrderStep] = []) -> RecentOrder {
         RecentOrder(
             id: "01HF7YAT00", status: status, reason: status == "cancelled" ? "card declined" : nil, total: 12_305,
-            currency: "EUR", lines: [.init(productID: "mug", name: name, unitPrice: 12_305, quantity: 1, total: 12_305)],
+            currency: "EUR",
+            lines: [.init(productID: "mug", name: name, unitPrice: 12_305, quantity: 1, total: 12_305)],
             createdAt: 1_699_999_930_000, steps: steps)
     }
 

@@ -90,16 +90,29 @@ struct BadRequestMaker {
     }
 
     private func spoil(_ draft: inout Draft, using random: inout SeededRandom) {
-        switch Int.random(in: 0..<12, using: &random) {
-        case 0: draft.method = pick(["PUT", "PATCH", "TRACE", "CONNECT", "OPTIONS", "get", "G\tT", "", "HEAD"], &random)
+        switch Int.random(in: 0..<13, using: &random) {
+        case 0:
+            draft.method = pick(["PUT", "PATCH", "TRACE", "CONNECT", "OPTIONS", "get", "G\tT", "", "HEAD"], &random)
         case 1: spoilTarget(&draft, using: &random)
         case 2, 3: setToken(pick(badTokens, &random), in: &draft)
         case 4: spoilFraming(&draft, using: &random)
         case 5: spoilHeaders(&draft, using: &random)
         case 6: setBody(Array(draft.body.prefix(Int.random(in: 0...draft.body.count, using: &random))), in: &draft)
         case 7: draft.version = pick(["HTTP/1.0", "HTTP/2.0", "HTTP/1.2", "http/1.1", "HTTP/9", ""], &random)
+        case 8: setBody(badText(in: draft.body, using: &random), in: &draft)
         default: setBody(Array(badBody(using: &random).utf8), in: &draft)
         }
+    }
+
+    /// Bytes that are no UTF-8 somewhere in a body: a lone continuation, an overlong slash, a surrogate, a cut sequence.
+    private func badText(in body: [UInt8], using random: inout SeededRandom) -> [UInt8] {
+        let sequences: [[UInt8]] = [
+            [0x80], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xE2, 0x82], [0xF8, 0x88, 0x80], [0xFF],
+        ]
+        var body = body
+        let place = Int.random(in: 0...body.count, using: &random)
+        body.insert(contentsOf: sequences.randomElement(using: &random) ?? [0xFF], at: place)
+        return body
     }
 
     private func spoilTarget(_ draft: inout Draft, using random: inout SeededRandom) {
@@ -108,7 +121,8 @@ struct BadRequestMaker {
             "/orders/" + String(repeating: "x", count: 300), "/" + String(repeating: "a/", count: 6000), "*",
             "http://other.example/orders", "orders", "/orders?limit=-1", "/orders?limit=99999999999999999999",
             "/orders?limit=1&limit=2", "/orders?cursor=%F0%28%8C", "/internal/orders/recent?limit=100000",
-            "/users/'%20OR%201=1", "/cart/nest-box%0d%0aX:%201", "/products?x=" + String(repeating: "y", count: 9000), "",
+            "/users/'%20OR%201=1", "/cart/nest-box%0d%0aX:%201", "/products?x=" + String(repeating: "y", count: 9000),
+            "",
         ]
         draft.target = pick(targets, &random)
     }
@@ -116,12 +130,16 @@ struct BadRequestMaker {
     private func spoilFraming(_ draft: inout Draft, using random: inout SeededRandom) {
         draft.headers.removeAll { $0.name == "content-length" }
         switch Int.random(in: 0..<7, using: &random) {
-        case 0: draft.headers.append(("content-length", pick(["-1", "abc", "1,2", "99999999999999999999", "+5", ""], &random)))
+        case 0:
+            draft.headers.append(
+                ("content-length", pick(["-1", "abc", "1,2", "99999999999999999999", "+5", ""], &random)))
         case 1: draft.headers += [("content-length", "5"), ("content-length", "6")]
         case 2: draft.headers += [("content-length", "3"), ("transfer-encoding", "chunked")]
         case 3:
-            draft.headers.append(("transfer-encoding", pick(["chunked", "gzip", "chunked, chunked", "xchunked"], &random)))
-            draft.body = Array(pick(["zz\r\n", "5\r\nab", "-1\r\n\r\n", "ffffffffffffffff\r\n", "0\r\n\r\n"], &random).utf8)
+            draft.headers.append(
+                ("transfer-encoding", pick(["chunked", "gzip", "chunked, chunked", "xchunked"], &random)))
+            draft.body = Array(
+                pick(["zz\r\n", "5\r\nab", "-1\r\n\r\n", "ffffffffffffffff\r\n", "0\r\n\r\n"], &random).utf8)
         case 4: draft.headers.append(("content-length", "2000000"))
         case 5:
             draft.body = [UInt8](repeating: UInt8(ascii: "x"), count: 1_200_000)
@@ -135,10 +153,18 @@ struct BadRequestMaker {
         case 0: draft.headers.append(("x-big", String(repeating: "x", count: 20_000)))
         case 1: draft.headers += (0..<300).map { ("x-\($0)", "1") }
         case 2: draft.headers.append((pick(["bad name", "", "x:y", "é"], &random), "1"))
-        case 3: draft.headers.append(("idempotency-key", pick(["", "two words", String(repeating: "k", count: 256), "é"], &random)))
-        case 4: draft.headers.append(("content-type", pick(["text/plain", "application/xml", "", "application/json; charset=utf-16"], &random)))
+        case 3:
+            draft.headers.append(
+                ("idempotency-key", pick(["", "two words", String(repeating: "k", count: 256), "é"], &random)))
+        case 4:
+            draft.headers.append(
+                (
+                    "content-type",
+                    pick(["text/plain", "application/xml", "", "application/json; charset=utf-16"], &random)
+                ))
         case 5: draft.headers.removeAll { $0.name == "host" }
-        default: draft.headers.append(("apus-timeout-ms", pick(["-5", "0", "x", "99999999999999999999", "1"], &random)))
+        default:
+            draft.headers.append(("apus-timeout-ms", pick(["-5", "0", "x", "99999999999999999999", "1"], &random)))
         }
     }
 
@@ -154,7 +180,8 @@ struct BadRequestMaker {
                 #"{"product_id":"\#u{0000}","quantity":1}"#, #"{"product_id":"nest-box","quantity":1,"price":0}"#,
                 #"{"card_number":"4242424242424241"}"#, #"{"card_number":""}"#, #"{"card_number":null}"#,
                 #"{"card_number":["4242424242424242"]}"#, #"{"card_number":"4000000000000002","amount":1}"#,
-                #"{"name":"","email":"not an address","password":""}"#, #"{"name":"\ud800","email":"a@b","password":"x"}"#,
+                #"{"name":"","email":"not an address","password":""}"#,
+                #"{"name":"\ud800","email":"a@b","password":"x"}"#,
                 #"{"name":"a","name":"b","email":"x@example.com","password":"p"}"#,
                 String(repeating: "[", count: 5000), String(repeating: "{\"a\":", count: 3000),
                 "\"" + String(repeating: "x", count: 70_000) + "\"",

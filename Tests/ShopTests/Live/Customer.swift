@@ -24,6 +24,141 @@ struct Customer: Sendable {
         let description: String
     }
 
+    let client: HTTPClient
+    let url: String
+    let email: String
+    var tokens: Tokens
+
+    static let password = "swifts sleep aloft"
+
+    /// Signs up and logs in. Hashing passwords takes its time without optimisation, so this tries again.
+    init(_ name: String, client: HTTPClient, url: String) async throws {
+        self.client = client
+        self.url = url
+        email = "\(name)@example.com"
+        let person = ["name": name, "email": email, "password": Self.password]
+        let created = try await Self.untilAnswered { try await Self.call(client, .POST, url + "/users", body: person) }
+        // 409: the account was made by a try whose answer was lost.
+        guard created.status == 201 || created.status == 409 else {
+            throw Unexpected(description: "sign-up: \(created.status) \(created.text)")
+        }
+        tokens = try await Self.login(email, client: client, url: url)
+    }
+
+    /// Begins another session.
+    mutating func logInAgain() async throws {
+        tokens = try await Self.login(email, client: client, url: url)
+    }
+
+    private static func login(_ email: String, client: HTTPClient, url: String) async throws -> Tokens {
+        try await untilAnswered(also: [429]) {
+            try await call(client, .POST, url + "/auth/login", body: ["email": email, "password": password])
+        }.decode()
+    }
+
+    func refresh() async throws -> Answer {
+        try await Self.call(client, .POST, url + "/auth/refresh", body: ["refresh_token": tokens.refresh])
+    }
+
+    func logOut() async throws -> Answer {
+        try await Self.call(client, .POST, url + "/auth/logout", token: tokens.access)
+    }
+
+    /// - Parameter token: another access token than the own one.
+    func get(_ path: String, token: String? = nil) async throws -> Answer {
+        try await Self.call(client, .GET, url + path, token: token ?? tokens.access)
+    }
+
+    func add(_ product: String, quantity: Int) async throws -> Answer {
+        struct Line: Encodable {
+            let product_id: String
+            let quantity: Int
+        }
+        return try await Self.call(
+            client, .POST, url + "/cart", token: tokens.access, body: Line(product_id: product, quantity: quantity))
+    }
+
+    func takeOut(_ product: String) async throws -> Answer {
+        try await Self.call(client, .DELETE, url + "/cart/\(product)", token: tokens.access)
+    }
+
+    func order(card: String, key: String?) async throws -> Answer {
+        try await Self.call(
+            client, .POST, url + "/orders", token: tokens.access, headers: key.map { ["idempotency-key": $0] } ?? [:],
+            body: ["card_number": card])
+    }
+
+    /// All orders of this customer, over all pages.
+    func orders() async throws -> [Seen] {
+        var all: [Seen] = []
+        var cursor: String?
+        repeat {
+            let path = "/orders?limit=100" + (cursor.map { "&cursor=\($0)" } ?? "")
+            let page = try await get(path).decode(Page.self)
+            all += page.orders
+            cursor = page.next_cursor
+        } while cursor != nil
+        return all
+    }
+
+    /// Repeats until there is an answer that is not "try again".
+    ///
+    /// - Parameters:
+    ///   - also: statuses that are "try again" too.
+    ///   - onRetry: told before each repetition.
+    static func untilAnswered(
+        within limit: Duration = .seconds(120), also: Set<Int> = [], onRetry: () -> Void = {},
+        _ call: () async throws -> Answer
+    ) async throws -> Answer {
+        let end = ContinuousClock.now + limit
+        var last = "nothing"
+        while ContinuousClock.now < end {
+            do {
+                let answer = try await call()
+                if ![502, 503, 504].contains(answer.status), !also.contains(answer.status) { return answer }
+                last = "\(answer.status) \(answer.text)"
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                // No answer: what it did is unknown, which is the point.
+                last = "\(error)"
+            }
+            onRetry()
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw Unexpected(description: "no answer in \(limit); the last was \(last)")
+    }
+
+    static func call(
+        _ client: HTTPClient, _ method: HTTPMethod, _ url: String, token: String? = nil,
+        headers: [String: String] = [:],
+        body: (any Encodable & Sendable)? = nil
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: url)
+        request.method = method
+        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(Array(try JSONEncoder().encode(body)))
+        }
+        let answer = try await client.execute(request, timeout: .seconds(20))
+        let bytes = try await answer.body.collect(upTo: 4 << 20)
+        return Answer(status: Int(answer.status.code), body: Array(bytes.readableBytesView))
+    }
+}
+
+extension Customer {
+    struct Tokens: Decodable, Sendable {
+        let access: String
+        let refresh: String
+
+        enum CodingKeys: String, CodingKey {
+            case access = "access_token"
+            case refresh = "refresh_token"
+        }
+    }
+
     struct Placed: Decodable, Sendable {
         let id: String
         let status: String
@@ -42,79 +177,16 @@ struct Customer: Sendable {
         let steps: [Step]?
     }
 
-    let client: HTTPClient
-    let url: String
-    let email: String
-    let token: String
-
-    static let password = "swifts sleep aloft"
-
-    /// Signs up and logs in.
-    init(_ name: String, client: HTTPClient, url: String) async throws {
-        self.client = client
-        self.url = url
-        email = "\(name)@example.com"
-        let person = ["name": name, "email": email, "password": Self.password]
-        let created = try await Self.call(client, .POST, url + "/users", body: person)
-        guard created.status == 201 else { throw Unexpected(description: "sign-up: \(created.status) \(created.text)") }
-        let login = try await Self.call(
-            client, .POST, url + "/auth/login", body: ["email": email, "password": Self.password])
-        struct Tokens: Decodable {
-            let access_token: String
-        }
-        token = try login.decode(Tokens.self).access_token
+    private struct Page: Decodable {
+        let orders: [Seen]
+        let next_cursor: String?
     }
 
-    func get(_ path: String) async throws -> Answer {
-        try await Self.call(client, .GET, url + path, token: token)
-    }
-
-    func add(_ product: String, quantity: Int) async throws -> Answer {
-        struct Line: Encodable {
+    struct Cart: Decodable, Sendable {
+        struct Line: Decodable, Sendable {
             let product_id: String
-            let quantity: Int
         }
-        return try await Self.call(
-            client, .POST, url + "/cart", token: token, body: Line(product_id: product, quantity: quantity))
-    }
 
-    func order(card: String, key: String?) async throws -> Answer {
-        try await Self.call(
-            client, .POST, url + "/orders", token: token, headers: key.map { ["idempotency-key": $0] } ?? [:],
-            body: ["card_number": card])
-    }
-
-    /// All orders of this customer, over all pages.
-    func orders() async throws -> [Seen] {
-        struct Page: Decodable {
-            let orders: [Seen]
-            let next_cursor: String?
-        }
-        var all: [Seen] = []
-        var cursor: String?
-        repeat {
-            let path = "/orders?limit=100" + (cursor.map { "&cursor=\($0)" } ?? "")
-            let page = try await get(path).decode(Page.self)
-            all += page.orders
-            cursor = page.next_cursor
-        } while cursor != nil
-        return all
-    }
-
-    static func call(
-        _ client: HTTPClient, _ method: HTTPMethod, _ url: String, token: String? = nil, headers: [String: String] = [:],
-        body: (any Encodable & Sendable)? = nil
-    ) async throws -> Answer {
-        var request = HTTPClientRequest(url: url)
-        request.method = method
-        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
-        if let body {
-            request.headers.add(name: "content-type", value: "application/json")
-            request.body = .bytes(Array(try JSONEncoder().encode(body)))
-        }
-        let answer = try await client.execute(request, timeout: .seconds(20))
-        let bytes = try await answer.body.collect(upTo: 4 << 20)
-        return Answer(status: Int(answer.status.code), body: Array(bytes.readableBytesView))
+        let lines: [Line]
     }
 }

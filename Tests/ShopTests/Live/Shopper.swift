@@ -9,67 +9,144 @@ struct Shopper: Sendable {
     let record: Record
     let random: SeededRandom
 
-    private static let products = ["nest-box", "field-guide", "sky-notebook", "enamel-mug", "first-light-print"]
+    /// The last one is scarce: it is fought over.
+    private static let products = [
+        "nest-box", "field-guide", "sky-notebook", "enamel-mug", "call-player", "star-map", "first-light-print",
+    ]
+
+    /// An order that was placed, and how to repeat it.
+    private struct Purchase {
+        let key: String
+        let card: TestCard
+    }
 
     func shop() async throws {
         var random = random
-        var number = 0
+        var customer = customer
+        var purchases: [Purchase] = []
         while !record.isFinished {
-            number += 1
+            try await fillCart(customer, using: &random)
+            let purchase = Purchase(key: "\(customer.email)-\(purchases.count + 1)", card: Self.card(using: &random))
+            purchases.append(purchase)
+            if Int.random(in: 0..<6, using: &random) == 0 {
+                let session = customer
+                async let twin: Void = place(purchase, session)
+                try await place(purchase, customer)
+                try await twin
+            } else {
+                try await place(purchase, customer)
+            }
+            // Who changes the cart before the order has taken it loses the order, which one in four finds out.
+            if Int.random(in: 0..<4, using: &random) > 0 { try await waitForCheckout(of: purchase, customer) }
+            try await repeatSomething(purchases, &customer, using: &random)
+        }
+    }
+
+    /// One or two products; what cancelled orders have put back is thrown out first.
+    private func fillCart(_ customer: Customer, using random: inout SeededRandom) async throws {
+        let cart = try await untilAnswered { try await customer.get("/cart") }.decode(Customer.Cart.self)
+        if cart.lines.count > 2 {
+            for line in cart.lines { try await untilAnswered { try await customer.takeOut(line.product_id) } }
+        }
+        for _ in 0..<Int.random(in: 1...2, using: &random) {
             let product = Self.products.randomElement(using: &random) ?? Self.products[0]
             let quantity = Int.random(in: 1...3, using: &random)
             try await untilAnswered { try await customer.add(product, quantity: quantity) }
-            let key = "\(customer.email)-\(number)"
-            let card = Self.card(using: &random)
-            if Int.random(in: 0..<8, using: &random) == 0 {
-                async let twin: Void = order(card, key)
-                try await order(card, key)
-                try await twin
-            } else {
-                try await order(card, key)
-            }
-            if Int.random(in: 0..<8, using: &random) == 0 { try await order(card, key) }
         }
     }
 
-    /// Seven of ten are approved; the others decline, or the bank takes the money without saying so.
-    private static func card(using random: inout SeededRandom) -> String {
-        switch Int.random(in: 0..<20, using: &random) {
-        case ..<14: TestCard.approves.rawValue
-        case ..<18: TestCard.declines.rawValue
-        default: TestCard.failsAfterCharging.rawValue
+    /// Most are approved; the others decline, take their time, or the bank takes the money without saying so.
+    private static func card(using random: inout SeededRandom) -> TestCard {
+        switch Int.random(in: 0..<40, using: &random) {
+        case ..<26: .approves
+        case ..<32: .declines
+        case ..<34: .isSlow
+        case ..<39: .failsAfterCharging
+        default: .alwaysFailsAfterCharging
         }
     }
 
-    private func order(_ card: String, _ key: String) async throws {
-        let answer = try await untilAnswered { try await customer.order(card: card, key: key) }
-        switch answer?.status {
-        case 201, 200:
-            if let placed = try answer?.decode(Customer.Placed.self) { record.accept(key, placed.id) }
-        case 422 where answer?.text.contains("empty-cart") == true:
-            // Its cart went into the order before, when the answer to adding was lost and it was added before that.
-            if record.accepted[key] != nil { record.contradict("\(key) has an order, and then none") }
-        case nil: break
-        default: record.contradict("\(key): \(answer?.status ?? 0) \(answer?.text ?? "")")
+    private func place(_ purchase: Purchase, _ customer: Customer) async throws {
+        let key = purchase.key
+        record.attempt(key, of: customer.email)
+        let answer = try await untilAnswered {
+            try await customer.order(card: purchase.card.rawValue, key: key)
+        }
+        switch answer.status {
+        case 201, 200: record.accept(key, try answer.decode(Customer.Placed.self).id, card: purchase.card)
+        case 422 where answer.text.contains("empty-cart"):
+            // An earlier order took the cart in between.
+            if record.order(of: key) != nil { record.contradict("\(key) has an order, and then none") }
+        default: record.contradict("\(key): \(answer.status) \(answer.text)")
         }
     }
 
-    /// Repeats until there is an answer that is not "try again", or the test ends.
+    private func waitForCheckout(of purchase: Purchase, _ customer: Customer) async throws {
+        guard let id = record.order(of: purchase.key) else { return }
+        while !record.isFinished {
+            let order = try await look(id, customer)
+            if order?.steps?.first?.phase != "pending", order?.steps?.first?.phase != "running" { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Now and then: an old order again, its key with another card, a look at an order, a new session.
+    private func repeatSomething(
+        _ purchases: [Purchase], _ customer: inout Customer, using random: inout SeededRandom
+    ) async throws {
+        guard let old = purchases.randomElement(using: &random) else { return }
+        switch Int.random(in: 0..<24, using: &random) {
+        case 0, 1, 8, 9: try await place(old, customer)
+        case 2 where record.order(of: old.key) != nil: try await misuse(old, customer)
+        case 3, 4:
+            if let id = record.order(of: old.key) { _ = try await look(id, customer) }
+        case 5: try await refresh(&customer)
+        case 6: try await logOut(&customer)
+        default: break
+        }
+    }
+
+    private func look(_ id: String, _ customer: Customer) async throws -> Customer.Seen? {
+        let answer = try await untilAnswered { try await customer.get("/orders/\(id)") }
+        guard answer.status == 200 else {
+            record.contradict("the order \(id) was accepted, and then: \(answer.status) \(answer.text)")
+            return nil
+        }
+        return try answer.decode(Customer.Seen.self)
+    }
+
+    private func misuse(_ purchase: Purchase, _ customer: Customer) async throws {
+        let other = purchase.card == .approves ? TestCard.declines : .approves
+        let answer = try await untilAnswered { try await customer.order(card: other.rawValue, key: purchase.key) }
+        if answer.status != 422 || !answer.text.contains("idempotency-key-reuse") {
+            record.contradict("\(purchase.key) with another card: \(answer.status) \(answer.text)")
+        }
+    }
+
+    /// When the answer is lost the refresh token is used up, and using it again ends the session.
+    private func refresh(_ customer: inout Customer) async throws {
+        let current = customer
+        let answer = try await untilAnswered { try await current.refresh() }
+        if answer.status == 200 {
+            customer.tokens = try answer.decode()
+        } else {
+            try await customer.logInAgain()
+        }
+    }
+
+    private func logOut(_ customer: inout Customer) async throws {
+        let old = customer
+        // 401: a try without an answer did it.
+        let answer = try await untilAnswered { try await old.logOut() }
+        if answer.status != 204, answer.status != 401 { record.contradict("logout: \(answer.status) \(answer.text)") }
+        record.logOut(old.tokens.access)
+        try await customer.logInAgain()
+        let refused = try await untilAnswered { try await old.get("/cart") }
+        if refused.status != 401 { record.contradict("a logged-out token got \(refused.status)") }
+    }
+
     @discardableResult
-    private func untilAnswered(_ call: () async throws -> Customer.Answer) async throws -> Customer.Answer? {
-        let end = ContinuousClock.now + .seconds(120)
-        while ContinuousClock.now < end {
-            do {
-                let answer = try await call()
-                if ![502, 503, 504].contains(answer.status) { return answer }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                // No answer: what it did is unknown, which is the point.
-            }
-            record.retried()
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        return nil
+    private func untilAnswered(_ call: () async throws -> Customer.Answer) async throws -> Customer.Answer {
+        try await Customer.untilAnswered(onRetry: { record.retried() }, call)
     }
 }

@@ -59,7 +59,9 @@ struct OrderStoreTests {
     @Test func ofManyAtOnceOneIsInserted() async throws {
         let store = try await Self.makeStore()
         let inserted = try await withThrowingTaskGroup(of: Bool.self) { group in
-            for number in 0..<32 { group.addTask { try await Self.insert(Self.order("A\(number)"), key: "k", into: store) } }
+            for number in 0..<32 {
+                group.addTask { try await Self.insert(Self.order("A\(number)"), key: "k", into: store) }
+            }
             return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
         }
         #expect(inserted == 1)

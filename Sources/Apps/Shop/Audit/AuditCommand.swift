@@ -11,10 +11,11 @@ struct AuditCommand: AsyncParsableCommand {
             order too), every order has an end, every reservation an owner, every saga is finished, no
             Idempotency-Key has two orders, no cart is lost.
 
-            Stop the shop first: while it runs, orders are on their way and the books disagree for good reason.
-            After a crash it may be run at once, and will name the orders that the next start finishes.
+            Stop the shop first: while it runs, orders are on their way and the books disagree for good reason, so
+            this refuses. After a crash it may be run at once, and will name the orders that the next start finishes.
 
-            Exits with 0 when the books are right, 1 when they are wrong, 2 when they cannot be read.
+            Exits with 0 when the books are right, 1 when they are wrong, 2 when they cannot be read: there is no such
+            folder, a shop runs on it, or a file is damaged beyond reading. 64 for a wrong flag.
             """)
 
     @Option(
@@ -27,7 +28,8 @@ struct AuditCommand: AsyncParsableCommand {
 
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
-        let settings = try RunSettings(flags: .init(data: data), environment: environment.filter { $0.key == "SHOP_DATA" })
+        let settings = try RunSettings(
+            flags: .init(data: data), environment: environment.filter { $0.key == "SHOP_DATA" })
         let books: Books
         do {
             books = try await Books(AuditCopy(of: settings.data))

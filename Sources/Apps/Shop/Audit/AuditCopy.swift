@@ -29,6 +29,9 @@ final class AuditCopy: Sendable {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
             throw Failure(description: "there is no folder \(path)")
         }
+        // Held until everything is copied: a shop that began to write in between would leave a copy of two moments.
+        let lock = try FolderLock(data)
+        defer { withExtendedLifetime(lock) {} }
         let missing = File.allCases.filter {
             !FileManager.default.fileExists(atPath: data.appending(path: $0.rawValue).path(percentEncoded: false))
         }
@@ -43,6 +46,9 @@ final class AuditCopy: Sendable {
             try FileManager.default.createDirectory(
                 at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: NSNumber(value: 0o700)])
             databases = try Self.open(data, in: folder)
+        } catch let failure as Failure {
+            try? FileManager.default.removeItem(at: folder)
+            throw failure
         } catch {
             try? FileManager.default.removeItem(at: folder)
             throw Failure(description: "the books of \(path) cannot be opened: \(error)")
@@ -67,8 +73,12 @@ final class AuditCopy: Sendable {
                 guard FileManager.default.fileExists(atPath: source.path(percentEncoded: false)) else { continue }
                 try FileManager.default.copyItem(at: source, to: folder.appending(path: name))
             }
-            databases[file] = try SQLiteDatabase(
-                path: folder.appending(path: file.rawValue).path(percentEncoded: false))
+            do {
+                databases[file] = try SQLiteDatabase(
+                    path: folder.appending(path: file.rawValue).path(percentEncoded: false))
+            } catch {
+                throw Failure(description: "\(file.rawValue) cannot be opened: \(error)")
+            }
         }
         return databases
     }

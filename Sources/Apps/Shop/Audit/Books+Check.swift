@@ -16,7 +16,8 @@ extension Books {
             if order.quantities.isEmpty { found.append(.init(subject: subject, text: "has no lines")) }
             if order.lineTotal != order.total {
                 found.append(
-                    .init(subject: subject, text: "its total is \(order.total), its lines add up to \(order.lineTotal)"))
+                    .init(subject: subject, text: "its total is \(order.total), its lines add up to \(order.lineTotal)")
+                )
             }
             if !users.contains(order.userID) {
                 found.append(.init(subject: subject, text: "belongs to user \(order.userID), who is not there"))
@@ -87,7 +88,7 @@ extension Books {
                 found.append(
                     .init(subject: "product \(product.id)", text: "\(leftName) is \(left), \(rightName) is \(right)"))
             }
-            let sum = product.available + product.reserved + product.sold
+            let sum = product.available.adding(product.reserved).adding(product.sold)
             expect(product.initial, "initial stock", sum, "available + reserved + sold")
             expect(product.reserved, "reserved", reserved[product.id] ?? 0, "what the reservations hold")
             expect(product.sold, "sold", committed[product.id] ?? 0, "what the reservations have sold")
@@ -142,6 +143,6 @@ extension Books {
 
 extension Books.Quantities {
     mutating func add(_ other: Books.Quantities) {
-        for (product, quantity) in other { self[product, default: 0] += quantity }
+        for (product, quantity) in other { self[product, default: 0].add(quantity) }
     }
 }

@@ -4,10 +4,12 @@ extension Books {
         var kept: [String: Int64] = [:]
         var found: [Discrepancy] = []
         for entry in ledger {
-            kept[entry.orderID, default: 0] += entry.amount
+            kept[entry.orderID, default: 0].add(entry.amount)
             guard let order = orders[entry.orderID] else {
                 found.append(
-                    .init(subject: "charge \(entry.orderID)", text: "moved \(entry.amount) for an order that is not there"))
+                    .init(
+                        subject: "charge \(entry.orderID)", text: "moved \(entry.amount) for an order that is not there"
+                    ))
                 continue
             }
             if order.currency != entry.currency {
@@ -88,11 +90,11 @@ extension Books {
         return found
     }
 
-    var moneyTaken: Int64 { ledger.reduce(0) { $0 + max(0, $1.amount) } }
-    var moneyGivenBack: Int64 { -ledger.reduce(0) { $0 + min(0, $1.amount) } }
+    var moneyTaken: Int64 { ledger.reduce(0) { $0.adding(max(0, $1.amount)) } }
+    var moneyGivenBack: Int64 { Int64(0).subtracting(ledger.reduce(0) { $0.adding(min(0, $1.amount)) }) }
     var moneyKept: Int64 { moneyTaken - moneyGivenBack }
 
     var moneyOfConfirmedOrders: Int64 {
-        orders.reduce(0) { $0 + ($1.status == "confirmed" ? $1.total : 0) }
+        orders.reduce(0) { $0.adding($1.status == "confirmed" ? $1.total : 0) }
     }
 }

@@ -4,18 +4,28 @@ extension Books {
     /// Reads what all services have written down.
     init(_ copy: AuditCopy) async throws {
         for file in AuditCopy.File.allCases {
-            let verdicts = try await copy.database(file).read { connection in
-                try connection.query("PRAGMA quick_check").map { try $0.decode(at: 0, as: String.self) }
-            }
-            for verdict in verdicts where verdict != "ok" {
-                damages.append(Discrepancy(subject: "file \(file.rawValue)", text: verdict))
+            do {
+                try await read(file, copy.database(file))
+            } catch {
+                throw AuditCopy.Failure(description: "\(file.rawValue) cannot be read: \(error)")
             }
         }
-        try await readUsers(copy.database(.user))
-        try await readInventory(copy.database(.inventory))
-        try await readPayments(copy.database(.payment))
-        try await readCarts(copy.database(.cart))
-        try await readOrders(copy.database(.order))
+    }
+
+    private mutating func read(_ file: AuditCopy.File, _ database: SQLiteDatabase) async throws {
+        let verdicts = try await database.read { connection in
+            try connection.query("PRAGMA quick_check").map { try $0.decode(at: 0, as: String.self) }
+        }
+        for verdict in verdicts where verdict != "ok" {
+            damages.append(Discrepancy(subject: "file \(file.rawValue)", text: verdict))
+        }
+        switch file {
+        case .user: try await readUsers(database)
+        case .inventory: try await readInventory(database)
+        case .payment: try await readPayments(database)
+        case .cart: try await readCarts(database)
+        case .order: try await readOrders(database)
+        }
     }
 
     private mutating func readUsers(_ database: SQLiteDatabase) async throws {
@@ -72,10 +82,10 @@ extension Books {
     private mutating func readOrders(_ database: SQLiteDatabase) async throws {
         (orders, sagas) = try await database.read { connection in
             let lines = try Self.lines("order_lines", in: connection)
-            let totals = Dictionary(
-                uniqueKeysWithValues: try connection.query(
-                    "SELECT order_id, SUM(total) AS total FROM order_lines GROUP BY order_id"
-                ).map { (try $0.decode("order_id", as: String.self), try $0.decode("total", as: Int64.self)) })
+            var totals: [String: Int64] = [:]
+            for row in try connection.query("SELECT order_id, total FROM order_lines") {
+                totals[try row.decode("order_id"), default: 0].add(try row.decode("total"))
+            }
             let orders = try connection.query("SELECT * FROM orders ORDER BY id").map { row in
                 let id = try row.decode("id", as: String.self)
                 return Order(
@@ -95,8 +105,8 @@ extension Books {
     private static func lines(_ table: String, in connection: any SQLConnection) throws -> [String: Quantities] {
         var lines: [String: Quantities] = [:]
         for row in try connection.query("SELECT order_id, product_id, quantity FROM \(raw: table)") {
-            lines[try row.decode("order_id"), default: [:]][try row.decode("product_id"), default: 0] +=
-                try row.decode("quantity")
+            lines[try row.decode("order_id"), default: [:]][try row.decode("product_id"), default: 0]
+                .add(try row.decode("quantity"))
         }
         return lines
     }

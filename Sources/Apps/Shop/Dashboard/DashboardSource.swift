@@ -91,7 +91,8 @@ struct DashboardSource: Sendable {
         } catch {
             let took = start.duration(to: .now)
             let isLate = took >= healthTimeout
-            return .unreachable(detail: isLate ? "no answer in \(healthTimeout.nanoseconds / 1_000_000) ms" : "no connection")
+            return .unreachable(
+                detail: isLate ? "no answer in \(healthTimeout.nanoseconds / 1_000_000) ms" : "no connection")
         }
     }
 
@@ -104,7 +105,9 @@ struct DashboardSource: Sendable {
             }
             let checks: [Check]
         }
-        guard let report = try? JSONDecoder().decode(Report.self, from: Data(body.readableBytesView)) else { return nil }
+        guard let report = try? JSONDecoder().decode(Report.self, from: Data(body.readableBytesView)) else {
+            return nil
+        }
         let reasons = report.checks.compactMap { check in check.detail.map { "\(check.name): \($0)" } }
         return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
     }

@@ -21,7 +21,8 @@ struct InstancePlan: Sendable, Equatable {
             let sides = pair.split(separator: "=", omittingEmptySubsequences: false)
                 .map { $0.trimmingCharacters(in: .whitespaces) }
             guard sides.count == 2 else {
-                throw ValidationError("\(name): '\(pair)' is neither a number nor like order=2; try order=2,inventory=3")
+                throw ValidationError(
+                    "\(name): '\(pair)' is neither a number nor like order=2; try order=2,inventory=3")
             }
             guard let part = ShopPart(rawValue: sides[0]) else {
                 throw ValidationError("\(name): there is no service '\(sides[0])'; choose from \(ShopPart.names)")

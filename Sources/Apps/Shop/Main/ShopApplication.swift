@@ -16,10 +16,8 @@ struct ShopApplication: Sendable {
 
     /// Opens what is in the data folder and builds every part.
     init(_ settings: RunSettings, clock: WallClock = .system, logger: Logger) async throws {
-        try FileManager.default.createDirectory(
-            at: settings.data, withIntermediateDirectories: true,
-            attributes: [.posixPermissions: NSNumber(value: 0o700)])
-        store = try EmbeddedStore(directory: settings.data.appending(path: "coordination").path(percentEncoded: false))
+        try DataFolder.prepare(settings.data)
+        store = try DataFolder.openStore(settings.data)
         // Whoever registered in this store ran in a process that is gone: what its ports are now, nobody knows.
         _ = try await store.delete(DeleteRangeRequest(.prefix(ServiceInstance.keyPrefix)))
         directory = ServiceDirectory(store: store, logger: logger)
@@ -35,11 +33,13 @@ struct ShopApplication: Sendable {
             }
         }
         self.members = members
+        var gatewaySettings = GatewaySettings(host: settings.host, port: settings.port)
+        // Shorter than a route's timeout: a client that does not finish its body hears that it was too slow (408), and
+        // not that the service behind was (504).
+        gatewaySettings.bodyTimeout = .seconds(8)
         gateway =
             settings.parts.contains(.gateway)
-            ? Gateway(
-                routes: Self.routes, directory: directory,
-                settings: GatewaySettings(host: settings.host, port: settings.port), logger: logger) : nil
+            ? Gateway(routes: Self.routes, directory: directory, settings: gatewaySettings, logger: logger) : nil
     }
 
     /// What runs, in the order of the start; it stops in the opposite order.

@@ -29,9 +29,14 @@ struct ShopPlatform: Sendable {
     /// The database of this service, `user.db` for the service `user`, with its schema up to date. Instances share the
     /// file.
     func openDatabase(_ migrations: [SQLMigration]) async throws -> SQLiteDatabase {
-        let database = try SQLiteDatabase(path: file("\(instance.service).db"))
-        try await database.migrate(migrations)
-        return database
+        let path = file("\(instance.service).db")
+        do {
+            let database = try SQLiteDatabase(path: path)
+            try await database.migrate(migrations)
+            return database
+        } catch {
+            throw StartFailure(description: "the database \(path) cannot be opened: \(error)")
+        }
     }
 
     /// The live settings of this service, in the namespace of its name. It is a `Service`: hand it to `host`.

@@ -46,6 +46,6 @@ struct CardFingerprint: Sendable {
         // A hard link fails where a rename would replace: whoever comes second uses the key of the first.
         do {
             try FileManager.default.linkItem(atPath: draft, toPath: path)
-        } catch where FileManager.default.fileExists(atPath: path) {}
+        } catch  where FileManager.default.fileExists(atPath: path) {}
     }
 }

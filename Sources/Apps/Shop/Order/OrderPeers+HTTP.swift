@@ -7,8 +7,10 @@ extension OrderPeers {
             cart: { user in try await client.get("cart", "/internal/carts/\(user)", as: CartSnapshot.self) },
             tokenize: { card in
                 let request = PaymentAPI.CardRequest(cardNumber: card.digits)
+                // A token too many is forgotten like any other, so another instance may be asked when one does not answer.
                 let answer = try await client.post(
-                    "payment", "/internal/cards", body: request, as: PaymentAPI.CardResponse.self)
+                    "payment", "/internal/cards", body: request, idempotencyKey: Secrets.newToken(),
+                    as: PaymentAPI.CardResponse.self)
                 return answer.cardToken
             },
             checkOut: { state, call in

@@ -45,7 +45,8 @@ struct OrderRoutes: Sendable {
             throw Problem.badRequest("The cursor is none of this service.", field: "cursor")
         }
         let page = try await service.orders(of: user, limit: limit, after: cursor)
-        return try Response.json(OrderList(orders: page.orders.map { OrderView($0, steps: nil) }, nextCursor: page.next))
+        return try Response.json(
+            OrderList(orders: page.orders.map { OrderView($0, steps: nil) }, nextCursor: page.next))
     }
 
     private func show(_ request: Request, _ context: ServiceContext) async throws -> Response {
