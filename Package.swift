@@ -193,7 +193,7 @@ house.tests(
     "Shop",
     on: ["shop", "Primitives", "Resilience", "KV", "SQL", "Coordination", "RPC", "Hosting", "Gateway", "Transactions"],
     support: ["TestSupport"],
-    using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore, .nioHTTP1])
+    using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore, .nioHTTP1, .nioPosix])
 house.tests("Tidy", on: [], support: ["TestSupport"])
 
 let package = Package(

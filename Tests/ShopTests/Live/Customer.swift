@@ -1,3 +1,4 @@
+import ApusResilience
 import AsyncHTTPClient
 import Foundation
 import NIOCore
@@ -101,33 +102,28 @@ struct Customer: Sendable {
         return all
     }
 
-    /// Repeats until there is an answer that is not "try again".
+    /// Repeats until there is an answer that is not "try again", for two minutes at most.
     ///
     /// - Parameters:
     ///   - also: statuses that are "try again" too.
     ///   - onRetry: told before each repetition.
     static func untilAnswered(
-        within limit: Duration = .seconds(120), also: Set<Int> = [], onRetry: () -> Void = {},
-        _ call: () async throws -> Answer
+        also: Set<Int> = [], onRetry: () -> Void = {}, _ call: () async throws -> Answer
     ) async throws -> Answer {
-        let end = ContinuousClock.now + limit
-        var last = "nothing"
-        while ContinuousClock.now < end {
-            do {
-                let answer = try await call()
-                if ![502, 503, 504].contains(answer.status), !also.contains(answer.status) { return answer }
-                last = "\(answer.status) \(answer.text)"
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                // No answer: what it did is unknown, which is the point.
-                last = "\(error)"
+        try await patience.run(classify: { $0 is CancellationError ? .stop : .retry }) { attempt in
+            if attempt > 1 { onRetry() }
+            // A call that fails got no answer: what it did is unknown, which is the point.
+            let answer = try await call()
+            guard ![502, 503, 504].contains(answer.status), !also.contains(answer.status) else {
+                throw Unexpected(description: "\(answer.status) \(answer.text)")
             }
-            onRetry()
-            try await Task.sleep(for: .milliseconds(50))
+            return answer
         }
-        throw Unexpected(description: "no answer in \(limit); the last was \(last)")
     }
+
+    /// Tries again and again, twenty times a second.
+    static let patience = RetryPolicy(
+        maxAttempts: 2_400, baseDelay: .milliseconds(50), multiplier: 1, maxDelay: .milliseconds(50), jitter: .none)
 
     static func call(
         _ client: HTTPClient, _ method: HTTPMethod, _ url: String, token: String? = nil,

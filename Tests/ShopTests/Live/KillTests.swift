@@ -44,16 +44,16 @@ extension LiveTests {
                     group.addTask { try await shopper.shop() }
                 }
                 for _ in 0..<Self.kills {
-                    // Some early, when the restart is hardly over; one in five even before it is.
-                    if Int.random(in: 0..<5, using: &random) == 0 {
-                        try await Task.sleep(for: .milliseconds(Int.random(in: 0...400, using: &random)))
-                        try await shop.kill()
-                        try shop.launch()
-                        try await Task.sleep(for: .milliseconds(Int.random(in: 0...400, using: &random)))
-                    } else {
-                        try await Task.sleep(for: .milliseconds(Int.random(in: 100...2500, using: &random)))
-                    }
+                    let answers = record.answers + Int.random(in: 0...90, using: &random)
+                    try await eventually(within: .seconds(20)) { record.answers >= answers }
                     try await shop.kill()
+                    // One in five dies again before it is open, as far as a random size takes it.
+                    if Int.random(in: 0..<5, using: &random) == 0 {
+                        let size = Int.random(in: 0...60, using: &random) << 20
+                        try shop.launch()
+                        try await eventually { shop.residentBytes >= size || shop.output.contains("open at") }
+                        try await shop.kill()
+                    }
                     try await shop.start()
                 }
                 record.finish()

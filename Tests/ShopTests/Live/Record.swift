@@ -15,6 +15,7 @@ final class Record: Sendable {
         var contradictions: [String] = []
         var loggedOut: [String] = []
         var retries = 0
+        var answers = 0
         var isFinished = false
     }
 
@@ -26,9 +27,12 @@ final class Record: Sendable {
     /// Access tokens of sessions that have ended.
     var loggedOut: [String] { state.withLock { $0.loggedOut } }
     var retries: Int { state.withLock { $0.retries } }
+    /// Requests that were answered so far.
+    var answers: Int { state.withLock { $0.answers } }
     var isFinished: Bool { state.withLock { $0.isFinished } }
 
     func finish() { state.withLock { $0.isFinished = true } }
+    func answered() { state.withLock { $0.answers += 1 } }
     func retried() { state.withLock { $0.retries += 1 } }
     func order(of key: String) -> String? { state.withLock { $0.accepted[key]?.order } }
 

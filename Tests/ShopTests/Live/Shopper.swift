@@ -1,4 +1,5 @@
 import ApusPrimitives
+import ApusResilience
 import Foundation
 
 @testable import shop
@@ -83,12 +84,13 @@ struct Shopper: Sendable {
 
     private func waitForCheckout(of purchase: Purchase, _ customer: Customer) async throws {
         guard let id = record.order(of: purchase.key) else { return }
-        while !record.isFinished {
-            let order = try await look(id, customer)
-            if order?.steps?.first?.phase != "pending", order?.steps?.first?.phase != "running" { return }
-            try await Task.sleep(for: .milliseconds(100))
+        try await Customer.patience.run(classify: { $0 is StillOpen ? .retry : .stop }) { _ in
+            let phase = try await look(id, customer)?.steps?.first?.phase
+            if phase == "pending" || phase == "running", !record.isFinished { throw StillOpen() }
         }
     }
+
+    private struct StillOpen: Error {}
 
     /// Now and then: an old order again, its key with another card, a look at an order, a new session.
     private func repeatSomething(
@@ -147,6 +149,8 @@ struct Shopper: Sendable {
 
     @discardableResult
     private func untilAnswered(_ call: () async throws -> Customer.Answer) async throws -> Customer.Answer {
-        try await Customer.untilAnswered(onRetry: { record.retried() }, call)
+        let answer = try await Customer.untilAnswered(onRetry: { record.retried() }, call)
+        record.answered()
+        return answer
     }
 }
