@@ -1,5 +1,6 @@
 import ApusCoordination
 import ApusHosting
+import ApusPrimitives
 import Logging
 import NIOCore
 import TestSupport
@@ -18,17 +19,19 @@ import Testing
             let host = ServiceHost("target", store: EmbeddedStore(), settings: settings, logger: logger) { _ in }
             let running = Task { try await host.run() }
             let port = try await host.boundAddress.port
+            let connected = Locked(0)
             let callers = (0..<4).map { _ in
                 Task {
                     var connections: [RawConnection] = []
                     while !Task.isCancelled, let next = try? await RawConnection.connect(port: port) {
                         connections.append(next)
+                        connected.withLock { $0 += 1 }
                     }
                     return connections
                 }
             }
             // The moment of the stop is what varies.
-            try await Task.sleep(for: .milliseconds(round))
+            try await eventually { connected.withLock { $0 } >= round * 3 }
             running.cancel()
             _ = await running.result
             for caller in callers {
