@@ -47,6 +47,17 @@ struct DashboardPageTests {
         }
     }
 
+    @Test(arguments: [
+        ("15:53:32.756Z", "done in 12 ms"), ("15:53:35.999Z", "done in 3.2 s"), ("15:53:32.000Z", ">done<"),
+        ("later", ">done<"),
+    ])
+    func aStepSaysHowLongItTook(_ end: String, _ text: String) throws {
+        let step = OrderStep(
+            name: "charge", phase: "succeeded", attempts: 1, startedAt: "2026-11-21T15:53:32.744Z",
+            endedAt: "2026-11-21T" + end)
+        #expect(try page(orders: [order(steps: [step])]).contains(text))
+    }
+
     @Test func whatOthersWroteStaysText() throws {
         let html = try page(orders: [order(name: "<script>alert(1)</script>{{id}}")])
         #expect(!html.contains("<script>alert"))

@@ -1,3 +1,5 @@
+import Foundation
+
 extension DashboardView {
     init(_ snapshot: DashboardSnapshot) {
         let instances = snapshot.services.flatMap(\.instances)
@@ -80,12 +82,23 @@ extension DashboardView.Step {
         switch step.phase {
         case "pending": (phaseText, mark) = ("waiting", "·")
         case "running": (phaseText, mark) = ("running" + tries, "▸")
-        case "succeeded": (phaseText, mark) = ("done" + tries, "✓")
+        case "succeeded": (phaseText, mark) = ("done" + Self.took(step) + tries, "✓")
         case "failed": (phaseText, mark) = ("refused" + tries, "✕")
         case "compensating": (phaseText, mark) = ("undoing" + tries, "↶")
         case "compensated": (phaseText, mark) = ("undone" + tries, "↺")
         case "skipped": (phaseText, mark) = ("not reached", "–")
         default: (phaseText, mark) = (step.phase, "·")
         }
+    }
+
+    /// How long a step took, waits between its tries included.
+    private static func took(_ step: OrderStep) -> String {
+        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        guard let start = step.startedAt.flatMap({ try? style.parse($0) }),
+            let end = step.endedAt.flatMap({ try? style.parse($0) }), end >= start
+        else { return "" }
+        let milliseconds = Int((end.timeIntervalSince(start) * 1000).rounded())
+        return milliseconds < 1000
+            ? " in \(milliseconds) ms" : " in \(milliseconds / 100 / 10).\(milliseconds / 100 % 10) s"
     }
 }

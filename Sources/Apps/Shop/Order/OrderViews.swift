@@ -104,13 +104,16 @@ struct OrderStep: Codable, Sendable, Equatable {
         endedAt = status.endedAt.map(Self.text)
     }
 
-    init(name: String, phase: String, attempts: Int, undoAttempts: Int = 0) {
+    init(
+        name: String, phase: String, attempts: Int, undoAttempts: Int = 0, startedAt: String? = nil,
+        endedAt: String? = nil
+    ) {
         self.name = name
         self.phase = phase
         self.attempts = attempts
         self.undoAttempts = undoAttempts
-        startedAt = nil
-        endedAt = nil
+        self.startedAt = startedAt
+        self.endedAt = endedAt
     }
 
     private static func text(_ date: Date) -> String {
