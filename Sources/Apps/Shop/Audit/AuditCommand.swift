@@ -6,15 +6,15 @@ struct AuditCommand: AsyncParsableCommand {
         commandName: "audit",
         abstract: "Check the books of a data folder.",
         discussion: """
-            Reads what every service has written down, without changing it, and checks that the books agree:
-            stock and sales make the initial stock, the money kept is the money of the confirmed orders (order by
-            order too), every order has an end, every reservation an owner, every saga is finished, no
+            Reads what every service has written down, without changing it, and checks that the books agree: \
+            stock and sales make the initial stock, the money kept is the money of the confirmed orders (order by \
+            order too), every order has an end, every reservation an owner, every saga is finished, no \
             Idempotency-Key has two orders, no cart is lost.
 
-            Stop the shop first: while it runs, orders are on their way and the books disagree for good reason, so
+            Stop the shop first: while it runs, orders are on their way and the books disagree for good reason, so \
             this refuses. After a crash it may be run at once, and will name the orders that the next start finishes.
 
-            Exits with 0 when the books are right, 1 when they are wrong, 2 when they cannot be read: there is no such
+            Exits with 0 when the books are right, 1 when they are wrong, 2 when they cannot be read: there is no such \
             folder, a shop runs on it, or a file is damaged beyond reading. 64 for a wrong flag.
             """)
 

@@ -8,18 +8,21 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run",
         abstract: "Start the shop (what `shop` does when told nothing else).",
         discussion: """
-            Starts each service on a loopback port of its own, registers it, and opens the gateway in front of them.
-            At the end it prints the URL, and an order to copy and paste. Ctrl-C (SIGINT) or SIGTERM stops it: it
+            Starts each service on a loopback port of its own, registers it, and opens the gateway in front of them. \
+            At the end it prints the URL, and an order to copy and paste. Ctrl-C (SIGINT) or SIGTERM stops it: it \
             takes no new requests, answers those it has, and what an order still lacks is done at the next start.
 
-            Everything is kept in the data folder: a database for each service, and the registry. A shop that was
+            Everything is kept in the data folder: a database for each service, and the registry. A shop that was \
             killed is started again on the same folder and goes on where it was.
+
+            Exits with 0 after a signal, 1 when it cannot start (the port or the folder is in use, the folder cannot be \
+            written, a file is damaged; one line says which), 64 for a wrong flag.
 
             Examples:
               shop                                  all of it, on http://127.0.0.1:8080
               shop --port 9000 --instances 2        two instances of each service
               shop --instances order=2,inventory=3  more of some
-              shop --only order,inventory           these two services and nothing else, without the gateway
+              shop --only order,inventory           these two services alone
             """)
 
     @Option(
