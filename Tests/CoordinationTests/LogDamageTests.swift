@@ -126,6 +126,15 @@ import Testing
         #expect(error?.code == .corrupt)
     }
 
+    @Test func `a torn end of a file that is not the last is damage`() async throws {
+        let (lengths, bytes) = try await makeLog(writes: 3)
+        try write(bytes[..<lengths[1]] + bytes[lengths[1]..<bytes.count].dropLast(20))
+        try Data().write(to: URL(filePath: path + "/log-0000000000000003"))
+        let error = #expect(throws: CoordinationError.self) { try open() }
+        #expect(error?.code == .corrupt)
+        #expect(error?.message.contains("\(logPath) is damaged at byte \(lengths[1])") == true)
+    }
+
     @Test func `any changed byte of a snapshot is found`() async throws {
         var limits = EmbeddedStoreLimits()
         limits.snapshotAfterLogBytes = 100

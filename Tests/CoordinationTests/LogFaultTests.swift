@@ -54,6 +54,43 @@ import Testing
         try await store.put("third", "v")
         // The first was on its way to the disk.
         #expect(try await store.get("first") != nil)
+        // Nobody waits for the second any more, so it is not begun.
+        #expect(try await store.get("second") == nil)
+        await store.close()
+    }
+
+    @Test func `more bytes than may wait are refused`() async throws {
+        let gate = DispatchSemaphore(value: 0)
+        let isHeld = Locked(false)
+        var disk = Disk.posix
+        disk.sync = { file in
+            if isHeld.withLock({ $0 }) { gate.wait() }
+            return Disk.posix.sync(file)
+        }
+        var limits = EmbeddedStoreLimits()
+        limits.maximumWaitingBytes = 10_000
+        let store = try open(limits, disk: disk)
+        isHeld.withLock { $0 = true }
+        let value = Bytes([UInt8](repeating: 1, count: 1_000))
+        let refusals = Locked(0)
+        try await withThrowingTaskGroup { group in
+            // One batch is in the sync; those of 10,000 bytes wait behind it.
+            for index in 0..<60 {
+                group.addTask {
+                    do {
+                        try await store.put(Bytes("k\(index)"), value)
+                    } catch let error as CoordinationError where error.code == .overloaded {
+                        refusals.withLock { $0 += 1 }
+                    }
+                }
+            }
+            defer {
+                isHeld.withLock { $0 = false }
+                gate.signal()
+            }
+            try await eventually { refusals.withLock { $0 } > 0 }
+        }
+        #expect(refusals.withLock { $0 } < 60)
         await store.close()
     }
 

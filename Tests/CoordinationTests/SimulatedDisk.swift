@@ -95,8 +95,12 @@ final class SimulatedDisk: Sendable {
     /// What is found after the power is back, written to another folder. The store must be closed.
     func recover(to target: String) throws {
         let found = state.withLock { state in
-            let names = Bool.random(using: &state.random) ? self.names(&state) : state.syncedNames
-            return names.sorted { $0.key < $1.key }.map { name, id in
+            let now = self.names(&state)
+            // Each name by itself: file systems promise no order between folder syncs.
+            let names = Set(now.keys).union(state.syncedNames.keys).sorted().compactMap { name in
+                (Bool.random(using: &state.random) ? now[name] : state.syncedNames[name]).map { (name, $0) }
+            }
+            return names.map { name, id in
                 var random = state.random
                 defer { state.random = random }
                 let file = state.files[id] ?? File()

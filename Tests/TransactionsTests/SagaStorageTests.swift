@@ -81,6 +81,26 @@ import Testing
         #expect(damaged.phase == .stuck && damaged.error?.contains("does not decode") == true)
     }
 
+    @Test func aLateSaveNeitherShortensAClaimNorWritesUnderAnOlderToken() async throws {
+        let bench = try await Bench()
+        let coordinator = bench.coordinator()
+        let saga = bench.world.saga(["a"])
+        coordinator.register(saga)
+        try await coordinator.start(saga, id: "s1", state: Trip())
+        let store = coordinator.store
+        let now = bench.now
+        let found = try await store.claim(["trip"], limit: 1, excluding: [], at: now, until: now + 1_000)
+        let claimed = try #require(found.sagas.first)
+        let token = claimed.fencingToken
+        try await store.renew(until: now + 60_000)
+        let saved = try await store.save(claimed.record, token: token, claim: .kept, keptUntil: now + 1_000)
+        #expect(saved)
+        let later = try await store.claim(["trip"], limit: 1, excluding: [], at: now + 30_000, until: now + 90_000)
+        #expect(later.sagas.isEmpty)
+        let old = try await store.save(claimed.record, token: token - 1, claim: .kept, keptUntil: now + 90_000)
+        #expect(!old)
+    }
+
     @Test func endedSagasAreDeletedAfterTheRetentionAndOthersAreNot() async throws {
         let bench = try await Bench()
         let coordinator = bench.coordinator {

@@ -14,6 +14,8 @@ public struct EmbeddedStoreLimits: Hashable, Sendable {
 
     /// Watch events that one watcher may have waiting; beyond it is served from history.
     var watchBacklog = 1_000
+    /// The keys and values of all waiting writes, in bytes.
+    var maximumWaitingBytes = 64 * 1024 * 1024
     var expiredLeasesPerRound = 1_000
     var revisionsPerCompaction: Int64 = 1_000
 

@@ -21,7 +21,7 @@ final class DurableCommitter: Committer {
                 metadata: ["folder": "\(folder.path)", "bytes": "\(recovered.tornBytes)"])
         }
         visible = VisibleState(recovered.store, watchBacklog: limits.watchBacklog)
-        queue = LogQueue(maximumJobs: limits.maximumWaitingWrites)
+        queue = LogQueue(maximumJobs: limits.maximumWaitingWrites, maximumBytes: limits.maximumWaitingBytes)
         let log = try LogWriter(recovered, in: folder, disk: disk)
         let (visible, queue) = (visible, queue)
         let thread = Thread {

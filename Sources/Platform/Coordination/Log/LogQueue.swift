@@ -21,15 +21,14 @@ final class LogQueue: Sendable {
         var failure: CoordinationError?
     }
 
-    /// The keys and values of all waiting writes, in bytes.
-    static let maximumBytes = 64 * 1024 * 1024
-
     private let maximumJobs: Int
+    private let maximumBytes: Int
     private let state = Locked(State())
     private let arrived = DispatchSemaphore(value: 0)
 
-    init(maximumJobs: Int) {
+    init(maximumJobs: Int, maximumBytes: Int) {
         self.maximumJobs = maximumJobs
+        self.maximumBytes = maximumBytes
     }
 
     /// - Throws: `.overloaded`, `.closed`.
@@ -38,7 +37,7 @@ final class LogQueue: Sendable {
             if state.isClosed { throw .closed }
             switch job {
             case .commit, .keepAlive, .expire:
-                guard state.jobs.count < maximumJobs, state.bytes + bytes <= Self.maximumBytes else {
+                guard state.jobs.count < maximumJobs, state.bytes + bytes <= maximumBytes else {
                     throw CoordinationError(
                         .overloaded, "\(state.jobs.count) requests (\(state.bytes) bytes) wait for the disk",
                         retry: .after(.milliseconds(50)))
