@@ -38,6 +38,21 @@ import Testing
         #expect(state.lost(.closedBeforeResponse) == .fail(.connectionLost))
     }
 
+    @Test func whatAnInstanceMayHaveSeenIsNotCalledUnseen() {
+        for (loss, expected) in [
+            (ExchangeState.Loss.notConnected, ExchangeState.Failure.unavailable),
+            (.closedBeforeResponse, .connectionLost),
+        ] {
+            var state = ExchangeState(isRepeatable: true, maxAttempts: 3)
+            state.placed()
+            if loss != .notConnected { state.connected(kept: false) }
+            #expect(state.lost(loss) == .retry)
+            state.placed()
+            #expect(state.lost(.notConnected) == .retry)
+            #expect(state.nowhereToGo() == .fail(expected))
+        }
+    }
+
     @Test func a503IsTriedElsewhereWhenThereIsAnElsewhere() {
         for (status, others, repeatable, expected) in [
             (503, true, true, ExchangeState.Verdict.retry), (503, false, true, .ignore), (503, true, false, .ignore),

@@ -127,6 +127,8 @@ import Testing
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 101 Switching\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: \(String(repeating: "a", count: 70_000))\r\n\r\n",
+        String(repeating: "HTTP/1.1 103 Early Hints\r\n\r\n", count: 17) + "HTTP/1.1 204 No Content\r\n\r\n",
         "HTTP/1.1 200 OK\r\nBad Name: 1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
     ])
     func aServiceThatTalksNonsenseIsABadGateway(answer: String) async throws {
@@ -190,8 +192,10 @@ import Testing
             let response = try await harness.get("/api")
             #expect(response.status == 504)
             #expect(response.isProblem)
-            try await eventually { server.openConnections == 0 }
             try await harness.expectQuiet()
+            // One that was still being made when time was up may be kept.
+            let unused = await harness.gateway.snapshot().idleUpstreams
+            try await eventually { server.openConnections == unused }
         }
         let patient = try await ScriptedServer.start { _ in .silence }
         try await Harness.run(servers: [patient]) { harness in

@@ -222,6 +222,32 @@ import Testing
         }
     }
 
+    @Test func trailersEndAtTheGateway() async throws {
+        let server = try await ScriptedServer.start { request in
+            .raw(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\n\(request.bodyText)\r\n"
+                    + "0\r\nX-Sum: 1\r\nContent-Length: 99\r\n\r\n")
+        }
+        try await Harness.run(servers: [server]) { harness in
+            let connection = try await harness.connect()
+            for _ in 0..<3 {
+                try await connection.send(
+                    "POST /api HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Mine\r\n\r\n"
+                        + "3\r\nabc\r\n0\r\nX-Mine: 1\r\nHost: evil\r\n\r\n")
+                #expect(try await connection.response().bodyText == "abc")
+            }
+            let received = connection.receivedText.lowercased()
+            #expect(!received.contains("x-sum") && !received.contains("trailer"))
+            for request in server.requests {
+                #expect(request.bodyText == "abc")
+                #expect(request.header("trailer") == nil)
+                #expect(request.all("host") == ["a"])
+            }
+            #expect(server.accepted == 1, "nothing of the trailers was left on the connection")
+            await connection.close()
+        }
+    }
+
     @Test func anUpgradeIsIgnored() async throws {
         let server = try await ScriptedServer.start { _ in .ok("plain") }
         try await Harness.run(servers: [server]) { harness in

@@ -26,6 +26,8 @@ import Testing
             ("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 405), ("TRACE /api HTTP/1.1\r\nHost: a\r\n\r\n", 405),
             ("DELETE /only HTTP/1.1\r\nHost: a\r\n\r\n", 405), ("POST /livez HTTP/1.1\r\nHost: a\r\n\r\n", 404),
             ("POST /api HTTP/1.1\r\nHost: a\r\nExpect: x\r\nContent-Length: 1\r\n\r\na", 417),
+            ("GET /api HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n", 400),
+            ("GET /api HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c, websocket\r\n\r\n", 400),
             ("GET /gone HTTP/1.1\r\nHost: a\r\n\r\n", 503),
         ]
         try await Harness.run(
@@ -41,6 +43,10 @@ import Testing
                 #expect(response.isProblem, "\(name)")
                 #expect(closed || status == 404 || status == 405 || status == 503, "\(name)")
                 if status == 503 { #expect(response.header("retry-after") == "1") }
+                if text.contains("Upgrade: ") {
+                    #expect(response.bodyText.contains("WebSocket"), "it says what is missing")
+                }
+                if status == 405 { #expect(response.header("allow") != nil, "\(name)") }
                 if text.hasPrefix("DELETE") { #expect(response.header("allow") == "GET") }
             }
             #expect(server.requests.isEmpty)
@@ -71,12 +77,16 @@ import Testing
             let silent = try await harness.connect()
             try await silent.waitUntilClosed()
             #expect(silent.received.isEmpty)
-            let slow = try await harness.connect()
-            try await slow.send("GET /api HTTP/1.1\r\nHo")
-            let response = try await slow.response()
-            #expect(response.status == 408)
-            #expect(response.isProblem)
-            try await slow.waitUntilClosed()
+            // Its first byte may come so late that it counts as silent.
+            try await eventually {
+                let slow = try await harness.connect()
+                try? await slow.send("GET /api HTTP/1.1\r\nHo")
+                try await slow.waitUntilClosed()
+                let response = try? await slow.response()
+                await slow.close()
+                #expect(response == nil || response?.status == 408 && response?.isProblem == true)
+                return response != nil
+            }
             // A byte now and then does not buy time.
             let trickle = try await harness.connect()
             await withTaskGroup { group in
@@ -88,7 +98,7 @@ import Testing
                 }
                 await group.waitForAll()
             }
-            #expect(try await trickle.response().status == 408 || trickle.receivedText.contains(" 4"))
+            #expect(trickle.received.isEmpty || trickle.receivedText.contains(" 4"))
             await trickle.close()
             try await harness.expectQuiet()
         }
@@ -106,7 +116,9 @@ import Testing
             try await connection.waitUntilClosed()
             await connection.close()
             try await harness.expectQuiet()
-            try await eventually { server.openConnections == 0 }
+            // What was sent of it is not taken for the beginning of the next one.
+            #expect(try await harness.get("/api").status == 200)
+            #expect(server.requests.map(\.line) == ["GET /api HTTP/1.1"])
         }
     }
 

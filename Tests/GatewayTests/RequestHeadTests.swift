@@ -1,3 +1,4 @@
+import ApusCoordination
 import ApusPrimitives
 import NIOCore
 import Testing
@@ -152,6 +153,27 @@ import Testing
         let head = try parse(text).get()
         #expect(!write(head).contains { $0.contains("6.6.6.6") })
         #expect(write(head, trusts: true).contains("X-Forwarded-For: 6.6.6.6"))
+    }
+
+    @Test func aTrustedProxyKnowsTheWayBefore() throws {
+        let head = try parse(
+            "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: shop\r\n\r\n"
+        ).get()
+        func all(_ name: String, trusts: Bool) -> [String] {
+            write(head, trusts: trusts).filter { $0.lowercased().hasPrefix(name) }
+        }
+        #expect(all("x-forwarded-proto", trusts: true) == ["X-Forwarded-Proto: https"])
+        #expect(all("x-forwarded-host", trusts: true) == ["X-Forwarded-Host: shop"])
+        #expect(all("x-forwarded-proto", trusts: false) == ["x-forwarded-proto: http"])
+        #expect(all("x-forwarded-host", trusts: false) == ["x-forwarded-host: a"])
+    }
+
+    @Test func aHostThatIsAnAddressIsWrittenAsOne() {
+        func authority(_ host: String) -> String {
+            ClientHandler.authority(of: ServiceInstance(service: "a", id: "a", host: host, port: 80))
+        }
+        #expect(authority("10.0.0.1") == "10.0.0.1:80")
+        #expect(authority("::1") == "[::1]:80")
     }
 
     @Test(arguments: [

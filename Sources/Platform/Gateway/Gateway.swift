@@ -14,7 +14,8 @@ public import ServiceLifecycle
 public final class Gateway: Service {
     private let core: GatewayCore
     private let listening = Listening()
-    private let serving = Locked<[NIOLoopBound<Worker>]>([])
+    let serving = Locked<[NIOLoopBound<Worker>]>([])
+    private let hasRun = Locked(false)
 
     /// - Parameters:
     ///   - directory: where the instances are; whoever makes it also runs it.
@@ -52,8 +53,15 @@ public final class Gateway: Service {
     /// Serves until graceful shutdown or cancellation. A graceful shutdown lets the exchanges in flight end, for at most
     /// `drainTimeout`; a cancellation ends them.
     ///
-    /// - Throws: `GatewayError` when the address cannot be listened on.
+    /// - Throws: `GatewayError` when the address cannot be listened on, or when it is run a second time.
     public func run() async throws {
+        let isFirst = hasRun.withLock { hasRun in
+            defer { hasRun = true }
+            return !hasRun
+        }
+        guard isFirst else {
+            throw GatewayError(code: .alreadyRun, message: "a gateway runs once; make another one", cause: nil)
+        }
         let own = core.settings.eventLoopGroup == nil
         let group =
             core.settings.eventLoopGroup
@@ -106,6 +114,7 @@ public final class Gateway: Service {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.tcpOption(Worker.unsentLimit), value: .init(settings.highWaterBytes))
             .childChannelOption(
                 .writeBufferWaterMark, value: .init(low: settings.lowWaterBytes, high: settings.highWaterBytes)
             )
@@ -146,7 +155,7 @@ public final class Gateway: Service {
 extension NIOLoopBound where Value == Worker {
     /// Runs `body` on the worker's event loop; nil when that has ended.
     @discardableResult
-    fileprivate func perform<Result: Sendable>(_ body: @escaping @Sendable (Worker) -> Result) async -> Result? {
+    func perform<Result: Sendable>(_ body: @escaping @Sendable (Worker) -> Result) async -> Result? {
         try? await eventLoop.submit { body(self.value) }.get()
     }
 }

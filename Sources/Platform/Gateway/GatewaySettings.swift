@@ -38,7 +38,8 @@ public struct GatewaySettings: Sendable {
     public var bodyTimeout: Duration = .seconds(30)
     /// How long a kept connection may wait for the next request.
     public var idleTimeout: Duration = .seconds(60)
-    /// How long a response that has begun may make no progress at either end.
+    /// How long a response that has begun may make no progress: no byte from the instance, or none taken by the client,
+    /// which is noticed after at most twice this time.
     public var stallTimeout: Duration = .seconds(60)
     /// How long what a refused client still sends is thrown away before its connection is closed, so that it can read
     /// the refusal.
@@ -60,7 +61,8 @@ public struct GatewaySettings: Sendable {
 
     /// Paths that are never routed, whatever the routes say; the services keep what is not public below them.
     public var hiddenPrefixes: [String] = ["/internal"]
-    /// Whether `X-Forwarded-*` of a client is believed and added to. Only behind another proxy; else it is replaced.
+    /// Whether `X-Forwarded-*` of a client is believed: `-For` is added to, `-Proto` and `-Host` are kept. Only behind
+    /// another proxy; else they are replaced.
     public var trustForwarded: Bool = false
     /// The name of this proxy in `Via`.
     public var via: String = "apus"

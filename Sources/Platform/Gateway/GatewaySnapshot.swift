@@ -1,6 +1,7 @@
 /// How much of everything there is at one moment.
 struct GatewaySnapshot: Sendable, Hashable {
     var clients = 0
+    var instances = 0
     var exchanges = 0
     var inFlight = 0
     var upstreams = 0
@@ -11,6 +12,7 @@ struct GatewaySnapshot: Sendable, Hashable {
 
     init(_ worker: Worker) {
         clients = worker.clientCount
+        instances = worker.instanceCount
         exchanges = worker.exchangeCount
         inFlight = worker.inFlight
         upstreams = worker.upstreams
@@ -21,6 +23,7 @@ struct GatewaySnapshot: Sendable, Hashable {
     static func + (left: Self, right: Self) -> Self {
         var sum = left
         sum.clients += right.clients
+        sum.instances += right.instances
         sum.exchanges += right.exchanges
         sum.inFlight += right.inFlight
         sum.upstreams += right.upstreams

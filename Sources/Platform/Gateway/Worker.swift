@@ -4,6 +4,14 @@ import Logging
 import NIOCore
 import NIOPosix
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// What one event loop needs to serve: its view of the instances, its connections, its metrics. Never leaves its loop, so
 /// nothing in it is locked.
 final class Worker {
@@ -18,6 +26,12 @@ final class Worker {
     /// The kernel's buffer for what an instance sends. NIO empties it whatever we ask for when the instance has closed,
     /// so it is a part of what one connection may cost.
     static let upstreamReceiveBytes = 256 << 10
+    /// Bounds what the kernel holds for a slow peer beside what is on its way, which could otherwise be megabytes, and so
+    /// shows early whether the peer takes anything.
+    static let unsentLimit = NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)
+
+    /// How often a client that takes its response slowly is looked at once its time is up.
+    static let outputCheck = TimeAmount.milliseconds(250)
 
     enum Admission {
         case serve, refuse, drop
@@ -41,7 +55,7 @@ final class Worker {
     private let setOfRoute: [Int]
     private let upstreamIdle: TimeAmount
     private let unsafeReuse: TimeAmount
-    private var clients: [ClientHandler] = []
+    private(set) var clients: [ClientHandler] = []
     private var faults: [RequestFault: OwnResponse] = [:]
     private var sweep: RepeatedTask?
     private(set) var isDraining = false
@@ -74,6 +88,7 @@ final class Worker {
     var routes: RouteTable { core.routes }
     var clientCount: Int { clients.count }
     var exchangeCount: Int { clients.count { $0.exchange != nil } }
+    var instanceCount: Int { sets.reduce(0) { $0 + $1.endpoints.count } }
     var inFlight: Int { sets.reduce(0) { $0 + $1.endpoints.reduce(0) { $0 + $1.inFlight } } }
     var idleUpstreams: Int { sets.reduce(0) { $0 + $1.endpoints.reduce(0) { $0 + $1.idleCount } } }
 
@@ -187,6 +202,7 @@ final class Worker {
             .connectTimeout(max(.milliseconds(1), min(limit, TimeAmount(settings.connectTimeout))))
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(Self.unsentLimit), value: .init(settings.highWaterBytes))
             .channelOption(.socketOption(.so_rcvbuf), value: .init(Self.upstreamReceiveBytes))
             .channelOption(
                 .writeBufferWaterMark, value: .init(low: settings.lowWaterBytes, high: settings.highWaterBytes)

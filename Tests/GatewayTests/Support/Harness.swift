@@ -68,7 +68,7 @@ final class Harness: Sendable {
         let gateway = Gateway(
             routes: routes, instances: { name in table.withLock { $0.filter { $0.service == name } } },
             settings: settings, metrics: metrics, health: HealthRegistry(),
-            logger: Logger(label: "gateway.test") { _ in SwiftLogNoOpLogHandler() })
+            logger: .silent)
         try await withThrowingTaskGroup { group in
             group.addTask { try await gateway.run() }
             let address = try await gateway.boundAddress

@@ -18,8 +18,13 @@ extension ClientHandler {
             to: &out,
             ForwardedFacts(
                 clientAddress: address, via: worker.settings.via, trustsForwarded: worker.settings.trustForwarded,
-                instanceAuthority: head.host == nil ? "\(instance.host):\(instance.port)" : "",
-                timeLeft: timeLeft, traceparent: head.hasTraceparent ? nil : worker.newTraceparent()))
+                instanceAuthority: head.host == nil ? Self.authority(of: instance) : "",
+                timeLeft: timeLeft, traceparent: newTrace))
+    }
+
+    static func authority(of instance: ServiceInstance) -> String {
+        // The colons of an IPv6 address would be taken for that before the port.
+        instance.host.contains(":") ? "[\(instance.host)]:\(instance.port)" : "\(instance.host):\(instance.port)"
     }
 
     /// - Returns: whether the body is to be written in chunks.
@@ -150,7 +155,7 @@ extension ClientHandler {
             "service": "\(worker.routes.entries[exchange.route].route.service)",
             "instance": "\(exchange.endpoint?.instance.id ?? "none")", "client": "\(address)",
             "took_us": "\(took.nanoseconds / 1_000)", "attempts": "\(exchange.state.attempts)",
-            "traceparent": "\(traceparent ?? "new")",
+            "traceparent": "\(newTrace ?? traceparent ?? "none")",
         ]
     }
 }

@@ -17,6 +17,8 @@ final class ClientHandler: ChannelDuplexHandler {
     var context: ChannelHandlerContext?
     /// Whether the head of a response has been written that is not complete.
     var responseBegun = false
+    /// The trace that is begun for the request at hand, the same one for all its attempts; nil when it has one.
+    private(set) var newTrace: String?
     var outputIsShut = false
     private(set) var address = "unknown"
     private var inbound = ByteBuffer()
@@ -25,6 +27,7 @@ final class ClientHandler: ChannelDuplexHandler {
     private var bodyBytes = 0
     private var isProcessing = false
     private var readHeld = false
+    private var unsentWatch = UnsentWatch()
     private var timer: Scheduled<Void>?
     private var timerDue = NIODeadline.distantFuture
 
@@ -199,9 +202,11 @@ final class ClientHandler: ChannelDuplexHandler {
         if case .bytes(let count) = head.body, count > worker.settings.maxBodyBytes { throw .bodyTooLarge }
         body = BodyDecoder(head.body)
         bodyBytes = 0
+        unsentWatch = UnsentWatch()
         let decision = try worker.route(head)
         switch decision {
         case .forward(let route):
+            newTrace = head.hasTraceparent ? nil : worker.newTraceparent()
             let exchange = Exchange(client: self, route: route, head: head, worker: worker, at: now)
             self.exchange = exchange
             state.headRead(hasBody: head.body != .none, keepAlive: head.keepAlive, answerDue: exchange.due)
@@ -273,10 +278,23 @@ final class ClientHandler: ChannelDuplexHandler {
         }
     }
 
+    /// Whether the client is still busy taking a response when its time is up. A slow one is not a dead one.
+    private func outputMoves(at now: NIODeadline) -> Bool {
+        guard let deadline = state.deadline, deadline <= now, state.waitsForOutput || responseBegun else {
+            return false
+        }
+        let unsent = (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        return unsentWatch.isMoving(unsent, at: now, within: worker.stallTimeout)
+    }
+
     private func timerFired() {
         timer = nil
         timerDue = .distantFuture
         let now = NIODeadline.now()
+        if outputMoves(at: now) {
+            state.outputMoves(until: now + Worker.outputCheck)
+            return armTimer()
+        }
         if let exchange, state.deadline.map({ $0 <= now }) == true, exchange.due > now {
             state.answerDue(exchange.due)
         }

@@ -57,6 +57,9 @@ struct ClientState: Hashable {
     /// Whether requests are still taken from the connection.
     var takesRequests: Bool { phase == .idle || phase == .head }
 
+    /// Whether nothing but the client's taking of the last response can still be under way.
+    var waitsForOutput: Bool { phase == .idle || phase == .discarding || phase == .lingering }
+
     mutating func bytesArrived(at now: NIODeadline) {
         guard phase == .idle else { return }
         phase = .head
@@ -82,6 +85,11 @@ struct ClientState: Hashable {
     /// The exchange asks to be woken at another moment.
     mutating func answerDue(_ moment: NIODeadline) {
         if phase == .body || phase == .waiting { deadline = moment }
+    }
+
+    /// Time is up, but the client still takes what was written: look again at `moment`.
+    mutating func outputMoves(until moment: NIODeadline) {
+        if phase != .closed { deadline = moment }
     }
 
     /// Close after the response at hand; whoever writes its head says so.

@@ -28,6 +28,7 @@ struct OwnResponse: Sendable {
         case .bodyTooLarge: self.init(.payloadTooLarge(limit: settings.maxBodyBytes))
         case .targetTooLong: self.init(.uriTooLong(limit: settings.maxTargetBytes))
         case .headTooLarge: self.init(.headersTooLarge(limit: settings.maxHeaderBytes))
+        case .methodRefused: self.init(.methodNotAllowed(allowed: RequestFault.methods))
         case .headTimeout, .bodyTimeout: self.init(.requestTimeout(fault.detail))
         default: self.init(Problem(status: fault.status, detail: fault.detail))
         }
@@ -39,7 +40,7 @@ struct OwnResponse: Sendable {
             self.init(
                 .unavailable("No instance of \(service) can be reached.", retryAfter: .seconds(1)))
         case .connectionLost:
-            self.init(.badGateway("The instance of \(service) broke off; the request may have been carried out."))
+            self.init(.badGateway("An instance of \(service) broke off; the request may have been carried out."))
         case .badResponse: self.init(.badGateway("The instance of \(service) did not answer with HTTP."))
         case .timedOut: self.init(.timeout("\(service) did not answer before the deadline."))
         case .bodyTimedOut: self.init(.requestTimeout(RequestFault.bodyTimeout.detail))

@@ -4,7 +4,8 @@ import NIOCore
 /// One instance of a service as one event loop sees it: its health, its requests in flight, its idle connections. Stays
 /// on its event loop.
 final class Endpoint {
-    let instance: ServiceInstance
+    /// Its weight and what is known about it may change while it runs; where it is does not.
+    private(set) var instance: ServiceInstance
     /// Nil when the host is a name that must be looked up.
     let address: SocketAddress?
     var health = EndpointHealth()
@@ -20,6 +21,14 @@ final class Endpoint {
     }
 
     var idleCount: Int { idle.count }
+
+    /// Takes over what the directory now says about the same process.
+    /// - Returns: false when it is about another one.
+    func update(_ new: ServiceInstance) -> Bool {
+        guard new.id == instance.id, new.host == instance.host, new.port == instance.port else { return false }
+        instance = new
+        return true
+    }
 
     func began() {
         inFlight += 1

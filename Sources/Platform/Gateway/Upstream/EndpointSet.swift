@@ -80,7 +80,7 @@ final class EndpointSet {
         }
         var old = endpoints
         endpoints = current.map { instance in
-            guard let index = old.firstIndex(where: { $0.instance == instance }) else { return Endpoint(instance) }
+            guard let index = old.firstIndex(where: { $0.update(instance) }) else { return Endpoint(instance) }
             return old.remove(at: index)
         }
         for endpoint in old { endpoint.remove() }

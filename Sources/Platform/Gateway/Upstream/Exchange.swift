@@ -42,7 +42,7 @@ final class Exchange {
     }
 
     /// Finds an instance and sends the request, now or when connected.
-    func place() {
+    func place(again: Bool = false) {
         let now = NIODeadline.now()
         let chosen = state.mustConnectAnew ? endpoint : nil
         guard let endpoint = chosen ?? set.pick(excluding: tried, at: now, using: &worker.random) else {
@@ -50,6 +50,7 @@ final class Exchange {
         }
         self.endpoint = endpoint
         state.placed()
+        if again { worker.metrics.retried(route: route) }
         endpoint.began()
         let limit = state.isRepeatable ? worker.keptSince(now) : worker.freshSince(now)
         if !state.mustConnectAnew, let kept = endpoint.takeIdle(notIdleSince: limit) {
@@ -226,13 +227,11 @@ final class Exchange {
                 tried.append(endpoint)
             }
             endpoint = nil
-            worker.metrics.retried(route: route)
-            place()
+            place(again: true)
             flushToUpstream()
         case .retryFresh:
             endpoint?.ended()
-            worker.metrics.retried(route: route)
-            place()
+            place(again: true)
             flushToUpstream()
         case .fail(let failure):
             upstream?.close()

@@ -17,9 +17,9 @@ struct ExchangeState: Hashable {
     enum Loss: Hashable, CaseIterable {
         /// It was never established: the instance has seen nothing.
         case notConnected
-        /// It ended before the first byte of a response. The instance may have acted.
+        /// It ended before the head of a response was complete. The instance may have acted.
         case closedBeforeResponse
-        /// It ended, or carried something else than HTTP, after the first byte.
+        /// It ended within a body, or carried something else than HTTP.
         case broken
     }
 
@@ -36,9 +36,9 @@ struct ExchangeState: Hashable {
 
     /// What the gateway answers itself.
     enum Failure: Hashable, CaseIterable {
-        /// No instance is registered, or none could be connected to.
+        /// No instance is registered, or none could be connected to: nobody has seen the request.
         case unavailable
-        /// The instance broke off before the response, and the request is not safe to repeat.
+        /// An instance broke off before the response, and the request is not safe to repeat or nobody else is left.
         case connectionLost
         /// The instance's response is not HTTP/1.1.
         case badResponse
@@ -65,6 +65,8 @@ struct ExchangeState: Hashable {
     private(set) var requestComplete = false
     private(set) var usesKeptConnection = false
     private(set) var mustConnectAnew = false
+    /// Whether an instance may have acted on an attempt that came to nothing.
+    private(set) var mayHaveActed = false
     let isRepeatable: Bool
     let maxAttempts: Int
 
@@ -103,7 +105,7 @@ struct ExchangeState: Hashable {
 
     /// No instance can be chosen.
     mutating func nowhereToGo() -> Verdict {
-        phase == .placing ? fail(.unavailable) : .ignore
+        phase == .placing ? fail(mayHaveActed ? .connectionLost : .unavailable) : .ignore
     }
 
     mutating func lost(_ loss: Loss) -> Verdict {
@@ -114,11 +116,12 @@ struct ExchangeState: Hashable {
             phase = .finished
             return .truncate
         case (.placing, _):
-            guard attempts < maxAttempts else { return fail(.unavailable) }
+            guard attempts < maxAttempts else { return nowhereToGo() }
             return .retry
         case (.sending, .notConnected):
             return .ignore  // it was connected, so this is about an attempt before
         case (.sending, .closedBeforeResponse):
+            mayHaveActed = true
             guard isSafeToRepeat else { return fail(.connectionLost) }
             if usesKeptConnection {
                 attempts -= 1

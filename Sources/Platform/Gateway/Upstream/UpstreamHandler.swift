@@ -31,7 +31,6 @@ final class UpstreamHandler: ChannelDuplexHandler {
     private var body = BodyDecoder.none
     private var answersHead = false
     private var interims = 0
-    private var sawBytes = false
     private var failed = false
     private var readHeld = false
 
@@ -54,7 +53,6 @@ final class UpstreamHandler: ChannelDuplexHandler {
         phase = .head
         scanner = HeadScanner()
         interims = 0
-        sawBytes = false
     }
 
     func append(_ body: (inout ByteBuffer) -> Void) {
@@ -114,7 +112,6 @@ final class UpstreamHandler: ChannelDuplexHandler {
         case .idle: return endIdle()
         case .head, .body: break
         }
-        sawBytes = true
         if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
         process()
     }
@@ -138,7 +135,7 @@ final class UpstreamHandler: ChannelDuplexHandler {
         switch before {
         case .closed: break
         case .idle: endpoint.forget(self)
-        case .head: take()?.upstreamLost(sawBytes ? .broken : .closedBeforeResponse)
+        case .head: take()?.upstreamLost(.closedBeforeResponse)
         case .body:
             if case .untilClose = body, !failed {
                 take()?.responseEnded(keep: nil)

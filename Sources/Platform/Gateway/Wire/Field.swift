@@ -4,10 +4,10 @@ enum FieldKind: UInt8 {
     case plain
     /// Concerns one connection only (RFC 9110, 7.6.1) and ends here.
     case hopByHop
-    case connection, host, contentLength, transferEncoding, expect
+    case connection, host, contentLength, transferEncoding, expect, upgrade
     case idempotencyKey, timeout, traceparent, tracestate
     /// `X-Forwarded-For` and its kin, which only a trusted proxy may set.
-    case forwarded
+    case forwarded, forwardedHost, forwardedProto
 
     init(_ name: UnsafeRawBufferPointer) {
         self = .plain
@@ -15,7 +15,12 @@ enum FieldKind: UInt8 {
         case 2: if name.isText("te") { self = .hopByHop }
         case 4: if name.isText("host") { self = .host }
         case 6: if name.isText("expect") { self = .expect }
-        case 7: if name.isText("upgrade") || name.isText("trailer") { self = .hopByHop }
+        case 7:
+            if name.isText("upgrade") {
+                self = .upgrade
+            } else if name.isText("trailer") {
+                self = .hopByHop
+            }
         case 9: if name.isText("forwarded") || name.isText("x-real-ip") { self = .forwarded }
         case 10:
             if name.isText("connection") {
@@ -41,7 +46,9 @@ enum FieldKind: UInt8 {
                 self = .forwarded
             }
         case 16:
-            if name.isText("x-forwarded-host") || name.isText("x-forwarded-port") {
+            if name.isText("x-forwarded-host") {
+                self = .forwardedHost
+            } else if name.isText("x-forwarded-port") {
                 self = .forwarded
             } else if name.isText("proxy-connection") {
                 self = .hopByHop
@@ -50,7 +57,7 @@ enum FieldKind: UInt8 {
             if name.isText("transfer-encoding") {
                 self = .transferEncoding
             } else if name.isText("x-forwarded-proto") {
-                self = .forwarded
+                self = .forwardedProto
             }
         case 18: if name.isText("proxy-authenticate") { self = .hopByHop }
         case 19: if name.isText("proxy-authorization") { self = .hopByHop }
@@ -111,7 +118,7 @@ extension Field {
                 guard !name.isText("close"), !name.isText("keep-alive") else { return }
                 for index in fields.indices where bytes[fields[index].name].isSameText(as: name) {
                     switch fields[index].kind {
-                    case .host, .contentLength, .transferEncoding, .connection, .expect: break
+                    case .host, .contentLength, .transferEncoding, .connection, .expect, .upgrade: break
                     default: fields[index].kind = .hopByHop
                     }
                 }

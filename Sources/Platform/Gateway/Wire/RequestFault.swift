@@ -4,7 +4,10 @@ enum RequestFault: Error, Hashable, CaseIterable {
     case badTarget, ambiguousPath, badContentLength, repeatedContentLength, lengthAndEncoding
     case unsupportedEncoding, malformedChunk
     case targetTooLong, headTooLarge, tooManyFields, bodyTooLarge, unmetExpectation
-    case methodRefused, headTimeout, bodyTimeout
+    case methodRefused, upgradeRefused, headTimeout, bodyTimeout
+
+    /// For `Allow` when the method itself is refused.
+    static let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
 
     var status: Int {
         switch self {
@@ -40,6 +43,7 @@ enum RequestFault: Error, Hashable, CaseIterable {
         case .bodyTooLarge: "The body is too large."
         case .unmetExpectation: "The only expectation understood here is \"100-continue\"."
         case .methodRefused: "This method is not taken here."
+        case .upgradeRefused: "WebSocket is not carried by this gateway; only HTTP/1.1 requests and responses are."
         case .headTimeout: "The header section did not arrive in time."
         case .bodyTimeout: "The body did not arrive in time."
         }

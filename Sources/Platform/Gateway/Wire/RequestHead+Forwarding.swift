@@ -28,15 +28,16 @@ extension RequestHead {
                 switch kind {
                 case .plain, .contentLength, .idempotencyKey, .traceparent, .tracestate: true
                 case .host: authority == nil
-                case .forwarded: facts.trustsForwarded
-                case .hopByHop, .connection, .transferEncoding, .expect, .timeout: false
+                case .forwarded, .forwardedHost, .forwardedProto: facts.trustsForwarded
+                case .hopByHop, .connection, .transferEncoding, .expect, .upgrade, .timeout: false
                 }
             }
         }
         if body == .chunked { out.writeStaticString("transfer-encoding: chunked\r\n") }
         out.writeStaticString("x-forwarded-for: ")
         out.writeString(facts.clientAddress)
-        out.writeStaticString("\r\nx-forwarded-proto: http\r\napus-timeout-ms: ")
+        if !keeps(.forwardedProto, facts) { out.writeStaticString("\r\nx-forwarded-proto: http") }
+        out.writeStaticString("\r\napus-timeout-ms: ")
         out.writeString(String(facts.timeLeft))
         if let traceparent = facts.traceparent {
             out.writeStaticString("\r\ntraceparent: ")
@@ -45,6 +46,11 @@ extension RequestHead {
         out.writeStaticString(isHTTP10 ? "\r\nvia: 1.0 " : "\r\nvia: 1.1 ")
         out.writeString(facts.via)
         out.writeStaticString("\r\n\r\n")
+    }
+
+    /// Whether a trusted proxy has said this already. What the gateway sees is only the way from there.
+    private func keeps(_ kind: FieldKind, _ facts: ForwardedFacts) -> Bool {
+        facts.trustsForwarded && fields.contains { $0.kind == kind }
     }
 
     private func writeHost(to out: inout ByteBuffer, _ bytes: UnsafeRawBufferPointer, _ facts: ForwardedFacts) {
@@ -57,7 +63,7 @@ extension RequestHead {
             out.writeString(facts.instanceAuthority)
             out.writeStaticString("\r\n")
         }
-        guard let host = authority ?? host else { return }
+        guard let host = authority ?? host, !keeps(.forwardedHost, facts) else { return }
         out.writeStaticString("x-forwarded-host: ")
         out.writeBytes(bytes[host])
         out.writeStaticString("\r\n")

@@ -78,6 +78,12 @@ extension RequestHead {
             case .expect:
                 guard value.isText("100-continue") else { throw .unmetExpectation }
                 expectsContinue = !isHTTP10
+            case .upgrade:
+                // Any other offer may be declined by not taking it up (RFC 9110, 7.8), but who asks for WebSocket can
+                // do nothing with a plain response.
+                var wantsWebSocket = false
+                value.forEachListElement { if $0.isText("websocket") { wantsWebSocket = true } }
+                guard !wantsWebSocket else { throw .upgradeRefused }
             case .connection:
                 connectionFields += 1
             default: break

@@ -25,7 +25,7 @@ extension ResponseHead {
             out.writeStaticString("\r\n")
             Field.writeKept(fields, of: bytes, to: &out) { kind in
                 switch kind {
-                case .hopByHop, .connection, .transferEncoding: false
+                case .hopByHop, .connection, .transferEncoding, .upgrade: false
                 case .contentLength: status != 204
                 default: true
                 }
