@@ -133,7 +133,7 @@ house.core("Placement", on: ["Primitives"])
 house.core("KV", on: ["Primitives"], using: [.deque])
 
 house.platform("Observability", on: ["Primitives", "Resilience"], using: [.logging, .metrics])
-house.platform("SQL", on: ["Primitives"], using: [.grdb])
+house.platform("SQL", on: ["Primitives", "Resilience"], using: [.grdb])
 house.platform(
     "Coordination", on: ["Primitives", "Resilience", "KV"], using: [.configuration, .lifecycle, .logging])
 house.platform(

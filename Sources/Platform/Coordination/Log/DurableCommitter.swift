@@ -43,20 +43,20 @@ final class DurableCommitter: Committer {
 
     func commit(_ command: Command) async throws -> CommandResponse {
         let bytes = command.contentBytes
-        return try await LogWaiter.wait { waiter in
-            add(.commit(command, waiter), bytes: bytes) { waiter.resume(throwing: $0) }
+        return try await Waiter.wait { waiter in
+            add(.commit(command, waiter), bytes: bytes) { waiter.answer(.failure($0)) }
         }
     }
 
     func keepAlive(_ lease: LeaseID) async throws -> Int64 {
-        try await LogWaiter.wait { waiter in
-            add(.keepAlive(lease, waiter)) { waiter.resume(throwing: $0) }
+        try await Waiter.wait { waiter in
+            add(.keepAlive(lease, waiter)) { waiter.answer(.failure($0)) }
         }
     }
 
     func expire(_ leases: [LeaseID]) async throws {
-        try await LogWaiter<Void>.wait { waiter in
-            add(.expire(leases, waiter)) { waiter.resume(throwing: $0) }
+        try await Waiter<Void>.wait { waiter in
+            add(.expire(leases, waiter)) { waiter.answer(.failure($0)) }
         }
     }
 

@@ -1,13 +1,14 @@
 import ApusKV
 import ApusPrimitives
+import ApusResilience
 import Dispatch
 
 /// What waits for the log's thread, within bounds.
 final class LogQueue: Sendable {
     enum Job {
-        case commit(Command, LogWaiter<CommandResponse>)
-        case keepAlive(LeaseID, LogWaiter<Int64>)
-        case expire([LeaseID], LogWaiter<Void>)
+        case commit(Command, Waiter<CommandResponse>)
+        case keepAlive(LeaseID, Waiter<Int64>)
+        case expire([LeaseID], Waiter<Void>)
         /// A snapshot was written, of so many bytes, or failed.
         case snapshotEnded(Result<Int, any Error>, LogWriter.Rotation)
         /// Nothing may follow; resumed when the folder is free.

@@ -154,8 +154,8 @@ final class LogThread {
         var kept: [LogAnswer] = []
         for answer in answers {
             switch answer {
-            case .commit(let waiter, _): waiter.resume(throwing: error)
-            case .expire(let waiter): waiter.resume(throwing: error)
+            case .commit(let waiter, _): waiter.answer(.failure(error))
+            case .expire(let waiter): waiter.answer(.failure(error))
             case .keepAlive(let lease, let waiter, _):
                 kept.append(
                     .keepAlive(lease, waiter, Result { () throws(KVError) in try store.keepAlive(lease, at: now) }))
@@ -204,17 +204,17 @@ final class LogThread {
 
 /// What a waiting caller gets when its batch is on disk.
 private enum LogAnswer {
-    case commit(LogWaiter<CommandResponse>, Result<CommandResponse, KVError>)
-    case keepAlive(LeaseID, LogWaiter<Int64>, Result<Int64, KVError>)
-    case expire(LogWaiter<Void>)
+    case commit(Waiter<CommandResponse>, Result<CommandResponse, KVError>)
+    case keepAlive(LeaseID, Waiter<Int64>, Result<Int64, KVError>)
+    case expire(Waiter<Void>)
 
     func resume() {
         switch self {
         case .commit(let waiter, let result):
-            waiter.resume(with: result.mapError { CoordinationError($0) as any Error })
+            waiter.answer(result.mapError { CoordinationError($0) as any Error })
         case .keepAlive(_, let waiter, let result):
-            waiter.resume(with: result.mapError { CoordinationError($0) as any Error })
-        case .expire(let waiter): waiter.resume(with: .success(()))
+            waiter.answer(result.mapError { CoordinationError($0) as any Error })
+        case .expire(let waiter): waiter.answer(.success(()))
         }
     }
 }

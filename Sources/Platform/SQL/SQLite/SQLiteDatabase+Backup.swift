@@ -1,3 +1,4 @@
+import ApusResilience
 import Foundation
 import GRDB
 

@@ -1,4 +1,5 @@
 import ApusPrimitives
+import ApusResilience
 import Foundation
 import GRDB
 

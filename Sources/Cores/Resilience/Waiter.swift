@@ -1,7 +1,10 @@
 import ApusPrimitives
 
-/// A caller that waits for its turn at a database: begun at most once, answered exactly once.
-final class Waiter<Value: Sendable>: Sendable {
+/// A caller that waits for a thread of its own kind, a disk's or a database's: begun at most once, answered exactly once.
+///
+/// A caller whose task is cancelled gets a `CancellationError` at once, unless its work has begun by then: a disk that
+/// hangs does not hold whoever set a deadline. Whoever does the work without `begin` may still do it after that.
+public final class Waiter<Value: Sendable>: Sendable {
     private enum State {
         /// To `waiting`, or to `answered` when it is cancelled first.
         case created
@@ -14,8 +17,10 @@ final class Waiter<Value: Sendable>: Sendable {
 
     private let state = Locked(State.created)
 
-    /// Waits for the answer; `enqueue` hands this waiter to whoever will call `begin` and `answer`.
-    static func wait(_ enqueue: (Waiter) -> Void) async throws -> Value {
+    /// Waits for the answer; `enqueue` hands this waiter to whoever will call `answer`, and `begin` before if it matters.
+    ///
+    /// - Throws: `CancellationError`, or the error of the answer.
+    public static func wait(_ enqueue: (Waiter) -> Void) async throws -> Value {
         let waiter = Waiter()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -31,8 +36,15 @@ final class Waiter<Value: Sendable>: Sendable {
         }
     }
 
+    /// Nobody waits any more.
+    public var isGone: Bool {
+        state.withLock { state in
+            if case .answered = state { true } else { false }
+        }
+    }
+
     /// Whether the work should be done: false when the caller has gone.
-    func begin() -> Bool {
+    public func begin() -> Bool {
         state.withLock { state in
             guard case .waiting(let continuation) = state else { return false }
             state = .begun(continuation)
@@ -40,7 +52,8 @@ final class Waiter<Value: Sendable>: Sendable {
         }
     }
 
-    func answer(_ result: Result<Value, any Error>) {
+    /// Only the first answer counts, and none after a cancellation.
+    public func answer(_ result: Result<Value, any Error>) {
         let continuation: CheckedContinuation<Value, any Error>? = state.withLock { state in
             switch state {
             case .waiting(let continuation), .begun(let continuation):
