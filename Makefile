@@ -8,7 +8,7 @@ DATA ?= shop-data
 CONFIGURATION ?= debug
 
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
-ALONE := ShopTests\.(KillTests|InstanceKillTests|BadRequestTests)
+ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests
 
 .PHONY: help run test smoke format lint tidy clean
 
