@@ -179,9 +179,9 @@ house.tests(
     "RPC", on: ["Primitives", "Resilience", "Coordination", "Observability", "RPC"], support: ["TestSupport"],
     using: [.logging, .nioCore, .nioHTTP1, .nioPosix])
 house.tests(
-    "Hosting", on: ["Primitives", "Resilience", "Coordination", "Observability", "RPC", "Hosting"],
+    "Hosting", on: ["Primitives", "Resilience", "KV", "Coordination", "Observability", "RPC", "Hosting"],
     support: ["TestSupport"],
-    using: [.asyncHTTPClient, .hummingbird, .lifecycle, .logging, .nioCore, .nioPosix])
+    using: [.configuration, .hummingbird, .lifecycle, .logging])
 house.tests(
     "Gateway", on: ["Primitives", "Resilience", "KV", "Placement", "Coordination", "Observability", "RPC", "Gateway"],
     support: ["TestSupport"],

@@ -69,6 +69,13 @@ import Testing
                 #"_1st_metric__total{a_b="x",exported___name__="y",text="q\"b\\s\nn"} 1"# + "\n"))
     }
 
+    @Test func aLabelValueIsShortWhateverItIsMadeOf() {
+        // One character of ten thousand scalars.
+        let value = "e" + String(repeating: "\u{301}", count: 10_000)
+        Counter(label: "visits", dimensions: [("agent", value)], factory: registry).increment()
+        #expect(registry.exposition().utf8.count < 1000)
+    }
+
     @Test func theBucketLabelIsNotForOthers() {
         Timer(label: "t", dimensions: [("le", "mine")], factory: registry).recordNanoseconds(1)
         #expect(registry.exposition().contains("exported_le=\"mine\",le=\"0.0005\""))
@@ -109,7 +116,8 @@ import Testing
         Gauge(label: "g", dimensions: [("n", "2")], factory: registry).record(-Double.infinity)
         Gauge(label: "g", dimensions: [("n", "3")], factory: registry).record(Double.nan)
         let text = registry.exposition()
-        #expect(text.contains("{n=\"1\"} +Inf\n") && text.contains("{n=\"2\"} -Inf\n") && text.contains("{n=\"3\"} NaN\n"))
+        #expect(
+            text.contains("{n=\"1\"} +Inf\n") && text.contains("{n=\"2\"} -Inf\n") && text.contains("{n=\"3\"} NaN\n"))
     }
 
     @Test func incrementsFromManyThreadsAreAllCounted() {

@@ -26,6 +26,9 @@ struct DrainingServer: Service {
             throw HostError(
                 message: "\(settings.host):\(settings.port) is not allowed to this user: choose a port above 1023",
                 cause: error)
+        } catch let error where error is IOError || error is SocketAddressError {
+            throw HostError(
+                message: "\(settings.host):\(settings.port) cannot be listened on: \(error)", cause: error)
         }
     }
 

@@ -99,8 +99,14 @@ final class RequestGate: ChannelDuplexHandler {
             }
         case .end:
             reading = .idle
-            // While the answer is made nothing is expected of the client.
-            if unanswered.isEmpty { expire(in: limits.idleTimeout, context) } else { expires = nil }
+            if unanswered.isEmpty {
+                expire(in: limits.idleTimeout, context)
+            } else if context.channel.isWritable {
+                // While the answer is made nothing is expected of the client.
+                expires = nil
+            } else {
+                expire(in: limits.readTimeout, context)
+            }
             context.fireChannelRead(data)
         }
     }

@@ -55,9 +55,10 @@ struct ServiceResponder: HTTPResponder {
             return true
         }
         guard admitted else {
-            let problem = Problem.unavailable(
+            var problem = Problem.unavailable(
                 "\(settings.maxConcurrentRequests) requests are being worked on, and more are not taken.",
                 policy: "concurrency-limit", retryAfter: .seconds(1))
+            problem.headers[ServiceResponse.unprocessedHeader] = "1"
             return response(problem, to: request, context: context)
         }
         metrics.inFlight.increment()

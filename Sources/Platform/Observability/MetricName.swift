@@ -1,7 +1,7 @@
 /// Names, labels and numbers as the text format wants them (prometheus.io/docs/instrumenting/exposition_formats).
 enum MetricName {
     /// Longer label values are cut: a value is a key of memory, not a place for documents.
-    static let maxValueCharacters = 256
+    static let maxValueScalars = 256
 
     static func metric(_ label: String, kind: MetricKind) -> String {
         var name = sanitized(label, allowsColon: true)
@@ -22,12 +22,13 @@ enum MetricName {
 
     static func escapedValue(_ value: String) -> String {
         var text = ""
-        for character in value.prefix(maxValueCharacters) {
-            switch character {
+        // One character may be made of any number of scalars.
+        for scalar in value.unicodeScalars.prefix(maxValueScalars) {
+            switch scalar {
             case "\\": text += "\\\\"
             case "\"": text += "\\\""
-            case "\n", "\r\n": text += "\\n"
-            default: text.append(character)
+            case "\n": text += "\\n"
+            default: text.unicodeScalars.append(scalar)
             }
         }
         return text

@@ -34,11 +34,14 @@ enum Attempt {
 extension ServiceClient {
     func attempt(_ request: ServiceRequest, on lease: EndpointTable.Lease) async throws -> Attempt {
         let service = lease.instance.service
+        let start = time.now()
         do {
             let response = try await exchange(request, with: lease.instance)
             finish(lease, response.status >= 500 ? .failure : .success)
-            guard let problem = response.problem, [502, 503].contains(response.status) else { return .answer(response) }
-            let neverBegan = problem.extensions["policy"] == "concurrency-limit"
+            // A 502 or 504 says that the service could not reach another one: the next instance would not either, and
+            // repeating at every level multiplies the load.
+            guard response.status == 503, let problem = response.problem else { return .answer(response) }
+            let neverBegan = response.header(ServiceResponse.unprocessedHeader) != nil
             return .failure(
                 Attempt.Failure(
                     response: response, problem: problem, reason: "status \(response.status)", isSafe: neverBegan))
@@ -47,7 +50,8 @@ extension ServiceClient {
             throw Problem.badGateway("The answer of \(service) is longer than \(settings.maxResponseBytes) bytes.")
         } catch {
             if Task.isCancelled {
-                let isLate = Deadline.current?.hasPassed(at: time.now()) == true
+                let now = time.now()
+                let isLate = Deadline.current?.hasPassed(at: now) == true && now - start >= settings.blameAfter
                 finish(lease, isLate ? .failure : .ignored)
                 throw error
             }

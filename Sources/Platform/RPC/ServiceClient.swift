@@ -20,7 +20,8 @@ public final class ServiceClient: Sendable {
     let logger: Logger
     let endpoints: Locked<EndpointTable>
 
-    /// - Parameter http: nil for one that all clients of the process share.
+    /// - Parameter http: nil for one that all clients of the process share, which gives an instance one second to accept a
+    ///   connection. One of your own should not follow redirects.
     public init(
         directory: ServiceDirectory, http: HTTPClient? = nil,
         settings: ServiceClientSettings = ServiceClientSettings(), time: TimeSource = .continuous,
@@ -50,13 +51,11 @@ public final class ServiceClient: Sendable {
 
     /// Sends a request and returns whatever the service answers, of any status.
     ///
-    /// - Throws: `Problem`, when there was no answer: 503 without an instance or with all breakers open, 502 when the
+    /// - Throws: `Problem`, when there was no answer: 400 when the request cannot be sent, 503 without an instance or with all breakers open, 502 when the
     ///   connection failed, 504 when the deadline passed. `extensions["policy"]` says which policy refused, `retryAfter`
     ///   when to try again. `CancellationError` when the task was cancelled.
     public func send(_ request: ServiceRequest, to service: String) async throws -> ServiceResponse {
-        guard request.path.hasPrefix("/"), request.path.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw Problem.badRequest("\"\(request.path)\" is not a path that can be sent to \(service).")
-        }
+        if let flaw = request.flaw { throw Problem.badRequest("The call of \(service) was not made: \(flaw).") }
         let start = time.now()
         let deadline = Deadline(after: request.timeout ?? settings.timeout, from: start)
         do {

@@ -4,8 +4,6 @@ public import ApusResilience
 public struct ServiceClientSettings: Sendable {
     /// How long a call may take in all, its repetitions included, when its caller has no earlier deadline.
     public var timeout = Duration.seconds(10)
-    /// How long an instance may take to accept a connection.
-    public var connectTimeout = Duration.seconds(1)
     /// How often a call is made at most, the first time included; at least 1.
     public var maxAttempts = 3
     /// The pause when every instance has been tried once.
@@ -14,6 +12,9 @@ public struct ServiceClientSettings: Sendable {
     public var maxResponseBytes = 4 * 1024 * 1024
     /// Of each instance.
     public var breaker = CircuitBreaker.Configuration()
+    /// A deadline that passes counts against the instance only when it had at least this long to answer: of a caller that
+    /// comes with hardly any time left, the instance is not to blame.
+    public var blameAfter = Duration.milliseconds(500)
 
     public init() {}
 }

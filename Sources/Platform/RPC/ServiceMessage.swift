@@ -29,6 +29,31 @@ public struct ServiceRequest: Sendable {
             || headers.contains { $0.name.lowercased() == "idempotency-key" }
     }
 
+    /// Why this cannot be sent to anybody; nil when it can.
+    var flaw: String? {
+        guard path.hasPrefix("/"), path.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            return "\"\(path)\" is not a path that can be sent"
+        }
+        guard Self.isToken(method) else { return "\"\(method)\" is not a method" }
+        for (name, value) in headers + [("idempotency-key", idempotencyKey ?? "")] {
+            guard Self.isToken(name), !value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) else {
+                return "the header field \"\(name)\" cannot be sent"
+            }
+        }
+        return nil
+    }
+
+    /// RFC 9110, section 5.6.2.
+    private static func isToken(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+                }
+            }
+    }
+
     /// Text as one segment of a path: everything but letters, digits and `-._~` percent-encoded.
     public static func pathSegment(_ text: String) -> String {
         var segment = ""
@@ -55,6 +80,11 @@ public struct ServiceResponse: Sendable {
     public let body: [UInt8]
     /// The identifier of the instance that answered.
     public let instance: String
+
+    /// Says, in an answer of 503, that the instance has not begun with the request, so that it may be sent again whatever
+    /// its method. A header field and no member of the problem: a service that passes on the problem of another one does
+    /// not pass this on.
+    public static let unprocessedHeader = "apus-unprocessed"
 
     /// The first field of that name, in any case.
     public func header(_ name: String) -> String? {
