@@ -181,7 +181,7 @@ house.tests(
 house.tests(
     "Hosting", on: ["Primitives", "Resilience", "KV", "Coordination", "Observability", "RPC", "Hosting"],
     support: ["TestSupport"],
-    using: [.configuration, .hummingbird, .lifecycle, .logging])
+    using: [.configuration, .hummingbird, .lifecycle, .logging, .nioCore])
 house.tests(
     "Gateway", on: ["Primitives", "Resilience", "KV", "Placement", "Coordination", "Observability", "RPC", "Gateway"],
     support: ["TestSupport"],

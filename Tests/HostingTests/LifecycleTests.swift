@@ -168,26 +168,6 @@ import Testing
             await connection.close()
         }
     }
-
-    @Test func `clients that connect while it stops never hurt it`() async throws {
-        for round in 0..<5 {
-            try await HostBench.run { bench in
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    for _ in 0..<40 {
-                        group.addTask {
-                            // Refused connections are what a stopped service has for an answer.
-                            guard let connection = try? await bench.connect() else { return }
-                            try? await connection.send(HostBench.text("GET", "/livez"))
-                            await connection.close()
-                        }
-                    }
-                    if round.isMultiple(of: 2) { await bench.stop() }
-                    try await group.waitForAll()
-                }
-                if round.isMultiple(of: 2) { try await bench.waitUntilEnded() }
-            }
-        }
-    }
 }
 
 private final class Probe: Service {

@@ -24,9 +24,10 @@ import Testing
             let problem = try await connection.response().problem(504)
             #expect(problem.extensions["policy"] == "deadline")
             #expect(latch.cancelled == 1)
-            // The connection is as good as before.
+            // The connection is as good as before. On a busy machine the deadline of this one may pass too.
             try await connection.send(HostBench.text("GET", "/livez"))
-            #expect(try await connection.response().status == 200)
+            let next = try await connection.response()
+            #expect(next.header("connection") != "close")
             await connection.close()
         }
     }
