@@ -72,11 +72,16 @@ struct Customer: Sendable {
 
     func add(_ product: String, quantity: Int) async throws -> Answer {
         struct Line: Encodable {
-            let product_id: String
+            let product: String
             let quantity: Int
+
+            enum CodingKeys: String, CodingKey {
+                case product = "product_id"
+                case quantity
+            }
         }
         return try await Self.call(
-            client, .POST, url + "/cart", token: tokens.access, body: Line(product_id: product, quantity: quantity))
+            client, .POST, url + "/cart", token: tokens.access, body: Line(product: product, quantity: quantity))
     }
 
     func takeOut(_ product: String) async throws -> Answer {
@@ -97,7 +102,7 @@ struct Customer: Sendable {
             let path = "/orders?limit=100" + (cursor.map { "&cursor=\($0)" } ?? "")
             let page = try await get(path).decode(Page.self)
             all += page.orders
-            cursor = page.next_cursor
+            cursor = page.next
         } while cursor != nil
         return all
     }
@@ -175,12 +180,21 @@ extension Customer {
 
     private struct Page: Decodable {
         let orders: [Seen]
-        let next_cursor: String?
+        let next: String?
+
+        enum CodingKeys: String, CodingKey {
+            case orders
+            case next = "next_cursor"
+        }
     }
 
     struct Cart: Decodable, Sendable {
         struct Line: Decodable, Sendable {
-            let product_id: String
+            let product: String
+
+            enum CodingKeys: String, CodingKey {
+                case product = "product_id"
+            }
         }
 
         let lines: [Line]

@@ -47,7 +47,7 @@ struct Shopper: Sendable {
     private func fillCart(_ customer: Customer, using random: inout SeededRandom) async throws {
         let cart = try await untilAnswered { try await customer.get("/cart") }.decode(Customer.Cart.self)
         if cart.lines.count > 2 {
-            for line in cart.lines { try await untilAnswered { try await customer.takeOut(line.product_id) } }
+            for line in cart.lines { try await untilAnswered { try await customer.takeOut(line.product) } }
         }
         for _ in 0..<Int.random(in: 1...2, using: &random) {
             let product = Self.products.randomElement(using: &random) ?? Self.products[0]
