@@ -34,8 +34,9 @@ public struct GatewaySettings: Sendable {
 
     /// From the first byte of a request to the end of its header section, then 408.
     public var headerTimeout: Duration = .seconds(10)
-    /// From the end of the header section to the end of the body, then 408.
-    public var bodyTimeout: Duration = .seconds(30)
+    /// From the end of the header section to the end of the body, then 408. Shorter than the timeouts of the routes, or a
+    /// client that does not finish its body is told 504.
+    public var bodyTimeout: Duration = .seconds(8)
     /// How long a kept connection may wait for the next request.
     public var idleTimeout: Duration = .seconds(60)
     /// How long a response that has begun may make no progress: no byte from the instance, or none taken by the client,

@@ -25,7 +25,8 @@ public struct HostSettings: Sendable {
     /// The deadline of a request that brings none, and the longest that one may ask for.
     public var requestTimeout = Duration.seconds(10)
     /// How long a client may take to send its request: after that 408. Also how long it may refuse to take the answer.
-    public var readTimeout = Duration.seconds(10)
+    /// Shorter than `requestTimeout`, or a client that does not finish its request is told 504.
+    public var readTimeout = Duration.seconds(9)
     /// How long a connection may be kept open without a request.
     public var idleTimeout = Duration.seconds(60)
     /// How long to go on serving after the deregistration, until every caller has heard of it.

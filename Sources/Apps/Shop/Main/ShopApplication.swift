@@ -33,10 +33,7 @@ struct ShopApplication: Sendable {
             }
         }
         self.members = members
-        var gatewaySettings = GatewaySettings(host: settings.host, port: settings.port)
-        // Shorter than a route's timeout: a client that does not finish its body hears that it was too slow (408), and
-        // not that the service behind was (504).
-        gatewaySettings.bodyTimeout = .seconds(8)
+        let gatewaySettings = GatewaySettings(host: settings.host, port: settings.port)
         gateway =
             settings.parts.contains(.gateway)
             ? Gateway(routes: Self.routes, directory: directory, settings: gatewaySettings, logger: logger) : nil

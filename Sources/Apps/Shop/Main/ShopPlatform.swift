@@ -54,8 +54,6 @@ struct ShopPlatform: Sendable {
         var settings = HostSettings()
         settings.host = instance.host
         settings.port = instance.port
-        // Shorter than a request's deadline, so that a client which does not finish its request gets 408 and not 504.
-        settings.readTimeout = .seconds(9)
         return try ServiceHost(
             instance.service, id: instance.id, store: store, settings: settings, health: health, logger: logger,
             services: services, routes: routes)
