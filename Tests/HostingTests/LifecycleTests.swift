@@ -131,6 +131,7 @@ import Testing
             settings.port = bench.port
             let second = ServiceHost("other", store: bench.store, settings: settings, logger: .silent) { _ in }
             let error = await #expect(throws: HostError.self) { try await second.run() }
+            await #expect(throws: HostError.self) { _ = try await second.boundAddress }
             #expect(error?.message.contains("127.0.0.1:\(bench.port) is in use") == true)
             // The first is not disturbed, and the second not registered.
             let alive = try await bench.get("/livez")

@@ -25,7 +25,7 @@ public final class ConfigCenter: Sendable, Service {
     let hub = ChangeHub()
     private let logger: Logger
     private let follower: PrefixFollower
-    private let ready = ReadyGate()
+    private let ready = Signal<Void>()
     private let state: Locked<State>
 
     private struct State {
@@ -97,7 +97,7 @@ public final class ConfigCenter: Sendable, Service {
     ///
     /// - Throws: `CancellationError`.
     public func waitUntilReady() async throws {
-        try await ready.wait()
+        try await ready.value
     }
 
     /// Follows the store until graceful shutdown or cancellation.
@@ -140,7 +140,7 @@ public final class ConfigCenter: Sendable, Service {
                 state.freshness = .live
                 state.isAway = false
             }
-            ready.open()
+            ready.send()
         case .changed(let events, _):
             noteWritten(events)
         }

@@ -24,7 +24,7 @@ public final class ServiceDirectory: Sendable, Service {
     private let time: TimeSource
     private let logger: Logger
     private let hub = ChangeHub()
-    private let ready = ReadyGate()
+    private let ready = Signal<Void>()
     private let table = Locked(InstanceTable())
     private let state = Locked(State())
 
@@ -65,7 +65,7 @@ public final class ServiceDirectory: Sendable, Service {
     ///
     /// - Throws: `CancellationError`.
     public func waitUntilReady() async throws {
-        try await ready.wait()
+        try await ready.value
     }
 
     /// Follows the registry until graceful shutdown or cancellation.
@@ -102,7 +102,7 @@ public final class ServiceDirectory: Sendable, Service {
                 state.freshness = .live
                 state.isAway = false
             }
-            ready.open()
+            ready.send()
         case .changed(let events, _):
             change { $0.apply(events) }
         }

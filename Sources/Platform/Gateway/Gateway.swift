@@ -1,6 +1,7 @@
 public import ApusCoordination
 public import ApusObservability
 import ApusPrimitives
+import ApusResilience
 public import Logging
 public import NIOCore
 import NIOPosix
@@ -13,7 +14,7 @@ public import ServiceLifecycle
 /// answers with a problem (RFC 9457). Besides the routes it answers `/livez`, `/readyz` and `/metrics`.
 public final class Gateway: Service {
     private let core: GatewayCore
-    private let listening = Listening()
+    private let listening = Signal<SocketAddress>()
     let serving = Locked<[NIOLoopBound<Worker>]>([])
     private let hasRun = Locked(false)
 
@@ -47,7 +48,7 @@ public final class Gateway: Service {
     ///
     /// - Throws: `GatewayError` when it cannot listen, `CancellationError`.
     public var boundAddress: SocketAddress {
-        get async throws { try await listening.address() }
+        get async throws { try await listening.value }
     }
 
     /// Serves until graceful shutdown or cancellation. A graceful shutdown lets the exchanges in flight end, for at most
@@ -69,7 +70,7 @@ public final class Gateway: Service {
         do {
             try await serve(on: group)
         } catch {
-            listening.failed(error)
+            listening.fail(error)
             if own { try? await group.shutdownGracefully() }
             throw error
         }
@@ -97,7 +98,7 @@ public final class Gateway: Service {
                 cause: error)
         }
         if let address = server.localAddress {
-            listening.began(at: address)
+            listening.send(address)
             core.logger.info("gateway listens", metadata: ["address": "\(address)"])
         }
         try? await gracefulShutdown()

@@ -1,5 +1,6 @@
 import ApusCoordination
 import ApusObservability
+import ApusResilience
 import Logging
 import ServiceLifecycle
 
@@ -36,7 +37,7 @@ struct Presence: Service {
             zone: host.settings.zone, metadata: host.metadata)
         try await registry.register(instance)
         logger.info("serving", metadata: ["address": "\(address)"])
-        host.registered.send(())
+        host.registered.send()
         return instance
     }
 

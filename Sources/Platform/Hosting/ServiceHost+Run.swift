@@ -35,7 +35,19 @@ extension ServiceHost {
         all.append(registry)
         all += services
         all += [server, presence]
-        try await ServiceGroup(configuration: .init(services: all, logger: logger)).run()
+        do {
+            try await ServiceGroup(configuration: .init(services: all, logger: logger)).run()
+            neverReady(CancellationError())
+        } catch {
+            neverReady(error)
+            throw error
+        }
+    }
+
+    /// Nobody waits for what has ended before it was ready.
+    private func neverReady(_ error: any Error) {
+        address.fail(error)
+        registered.fail(error)
     }
 
     /// For a process that is this one service: sets logs and metrics up, then serves until SIGTERM or SIGINT.

@@ -1,6 +1,7 @@
 public import ApusCoordination
 public import ApusObservability
 import ApusPrimitives
+import ApusResilience
 public import Hummingbird
 public import Logging
 public import ServiceLifecycle
@@ -74,14 +75,14 @@ public struct ServiceHost: Service {
 
     /// Where it listens, as soon as it does.
     ///
-    /// - Throws: `CancellationError`.
+    /// - Throws: what `run` threw when it could not, or `CancellationError`.
     public var boundAddress: ServiceAddress {
         get async throws { try await address.value }
     }
 
     /// Returns when it listens and has registered itself.
     ///
-    /// - Throws: `CancellationError`.
+    /// - Throws: what `run` threw when it could not, or `CancellationError`.
     public func waitUntilReady() async throws {
         _ = try await address.value
         try await registered.value
