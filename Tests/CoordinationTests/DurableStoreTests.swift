@@ -211,17 +211,11 @@ import Testing
     }
 
     @Test func `more writes than may wait are refused`() async throws {
-        let gate = DispatchSemaphore(value: 0)
-        let isHeld = Locked(false)
-        var disk = Disk.posix
-        disk.sync = { file in
-            if isHeld.withLock({ $0 }) { gate.wait() }
-            return Disk.posix.sync(file)
-        }
+        let slow = HangingDisk()
         var limits = EmbeddedStoreLimits()
         limits.maximumWaitingWrites = 10
-        let store = try open(limits, disk: disk)
-        isHeld.withLock { $0 = true }
+        let store = try open(limits, disk: slow.disk)
+        slow.hang()
         let results = await withTaskGroup { group in
             for index in 0..<40 {
                 group.addTask {
@@ -235,8 +229,7 @@ import Testing
             }
             // At most one batch is held in the sync and ten writes wait behind it: some must have been refused.
             let first = await group.next()
-            isHeld.withLock { $0 = false }
-            gate.signal()
+            slow.goOn()
             return await group.reduce(into: [first]) { $0.append($1) }
         }
         #expect(results.first == "overloaded")

@@ -25,22 +25,12 @@ import Testing
     }
 
     @Test func `a disk that hangs does not hold whoever gives up`() async throws {
-        let gate = DispatchSemaphore(value: 0)
-        let hangs = Locked(false)
-        let isHanging = Locked(false)
-        var disk = Disk.posix
-        disk.sync = { file in
-            if hangs.withLock({ $0 }) {
-                isHanging.withLock { $0 = true }
-                gate.wait()
-            }
-            return Disk.posix.sync(file)
-        }
-        let store = try open(disk: disk)
+        let slow = HangingDisk()
+        let store = try open(disk: slow.disk)
         let lease = try await store.grantLease(ttlSeconds: 10)
-        hangs.withLock { $0 = true }
+        slow.hang()
         let first = Task { try await store.put("first", "v") }
-        try await eventually { isHanging.withLock { $0 } }
+        try await eventually { slow.isHanging }
         let second = Task { try await store.put("second", "v") }
         let keepAlive = Task { try await store.keepAlive(lease.id) }
         for task in [first, second] {
@@ -49,8 +39,7 @@ import Testing
         }
         keepAlive.cancel()
         await #expect(throws: CancellationError.self) { try await keepAlive.value }
-        hangs.withLock { $0 = false }
-        gate.signal()
+        slow.goOn()
         try await store.put("third", "v")
         // The first was on its way to the disk.
         #expect(try await store.get("first") != nil)
@@ -60,17 +49,11 @@ import Testing
     }
 
     @Test func `more bytes than may wait are refused`() async throws {
-        let gate = DispatchSemaphore(value: 0)
-        let isHeld = Locked(false)
-        var disk = Disk.posix
-        disk.sync = { file in
-            if isHeld.withLock({ $0 }) { gate.wait() }
-            return Disk.posix.sync(file)
-        }
+        let slow = HangingDisk()
         var limits = EmbeddedStoreLimits()
         limits.maximumWaitingBytes = 10_000
-        let store = try open(limits, disk: disk)
-        isHeld.withLock { $0 = true }
+        let store = try open(limits, disk: slow.disk)
+        slow.hang()
         let value = Bytes([UInt8](repeating: 1, count: 1_000))
         let refusals = Locked(0)
         try await withThrowingTaskGroup { group in
@@ -85,8 +68,7 @@ import Testing
                 }
             }
             defer {
-                isHeld.withLock { $0 = false }
-                gate.signal()
+                slow.goOn()
             }
             try await eventually { refusals.withLock { $0 } > 0 }
         }

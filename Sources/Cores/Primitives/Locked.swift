@@ -4,8 +4,7 @@ public import NIOConcurrencyHelpers
 ///
 /// The one lock of the project: what is inside can be changed here, for everybody. It stands on NIO's pthread lock
 /// rather than `Synchronization.Mutex`, whose priority-inheritance futex collapses under contention on Linux
-/// (swiftlang/swift 88440): eight threads on two cores took 17 µs a turn with it, and 50 ns with this one; alone,
-/// both take 20 ns. A copy shares the state of its original.
+/// (swiftlang/swift 88440). A copy shares the state of its original.
 // Safe: `state` is reached only in `withLock`, and `init` takes a value that nobody else has (`sending`).
 public struct Locked<State>: @unchecked Sendable {
     @usableFromInline
