@@ -131,6 +131,7 @@ house.core("Primitives", using: [.nioConcurrency])
 house.core("Resilience", on: ["Primitives"], using: [.heap])
 house.core("Placement", on: ["Primitives"])
 house.core("KV", on: ["Primitives"], using: [.deque])
+house.core("Raft", on: ["Primitives"], using: [.deque])
 
 house.platform("Observability", on: ["Primitives", "Resilience"], using: [.logging, .metrics])
 house.platform("SQL", on: ["Primitives", "Resilience"], using: [.grdb])

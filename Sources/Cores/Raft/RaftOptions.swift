@@ -1,0 +1,34 @@
+/// The times and bounds of a node. All nodes of a cluster should have the same.
+public struct RaftOptions: Hashable, Sendable {
+    /// A follower that hears nothing for a random number of ticks from here to twice as many campaigns.
+    public var electionTicks = 10
+    /// A leader's heartbeat, in ticks; less than `electionTicks`.
+    public var heartbeatTicks = 1
+    /// Ask before campaigning, so that who was cut off does not disturb (dissertation, section 9.6).
+    public var preVote = true
+    /// A leader that did not hear from a majority for `electionTicks` steps down, and followers that hear from a leader vote
+    /// for nobody. Lease reads need it.
+    public var checkQuorum = true
+    /// The payload bytes of one append; at least one entry travels whatever its size.
+    public var maximumMessageBytes = 1 << 20
+    /// Appends under way to one follower.
+    public var maximumInflightMessages = 256
+    /// Bytes of appends under way to one follower.
+    public var maximumInflightBytes = 32 << 20
+    /// Bytes of entries proposed and not yet committed; a leader refuses more.
+    public var maximumUncommittedBytes = 64 << 20
+    /// Bytes of entries handed out in `Ready.committed` and not yet applied.
+    public var maximumUnappliedBytes = 16 << 20
+    /// Bytes of entries kept in memory; when they are more, and the snapshot lags behind, a leader refuses proposals.
+    public var maximumLogBytes = 512 << 20
+    /// Entries kept before a snapshot, so that slow followers need none.
+    public var trailingEntries = 5_000
+    /// Linearizable reads waiting for confirmation.
+    public var maximumPendingReads = 65_536
+    /// The bytes of one piece of a snapshot.
+    public var snapshotChunkBytes = 256 << 10
+    /// A node whose disk did not acknowledge a write for this many ticks gives up leadership, and campaigns for none.
+    public var stalledDiskTicks = 10
+
+    public init() {}
+}
