@@ -167,6 +167,7 @@ house.tests("Primitives", on: ["Primitives"])
 house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSupport"])
 house.tests("Placement", on: ["Primitives", "Placement"])
 house.tests("KV", on: ["Primitives", "KV"])
+house.tests("Raft", on: ["Primitives", "Raft"])
 house.tests(
     "Observability", on: ["Primitives", "Observability"], support: ["TestSupport"], using: [.logging, .metrics])
 house.support("SQLConformance", on: ["Primitives", "SQL"])
