@@ -128,6 +128,7 @@ struct House {
 var house = House()
 
 house.core("Primitives", using: [.nioConcurrency])
+house.core("Channels", on: ["Primitives"], using: [.deque])
 house.core("Resilience", on: ["Primitives"], using: [.heap])
 house.core("Placement", on: ["Primitives"])
 house.core("KV", on: ["Primitives"], using: [.deque])
@@ -164,6 +165,7 @@ house.example("Hello", product: "hello", on: ["Hosting"], using: [.hummingbird])
 
 house.support("TestSupport", on: ["Primitives", "Resilience"], using: [.nioCore, .nioPosix])
 house.tests("Primitives", on: ["Primitives"])
+house.tests("Channels", on: ["Primitives", "Channels"], support: ["TestSupport"])
 house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSupport"])
 house.tests("Placement", on: ["Primitives", "Placement"])
 house.tests("KV", on: ["Primitives", "KV"])

@@ -1,0 +1,108 @@
+public import ApusPrimitives
+
+extension Channel where Element: ~Copyable {
+    /// Receives the next element, and waits while there is none.
+    ///
+    /// - Returns: nil when the channel is closed and everything sent before has been received.
+    /// - Throws: the error of `close(throwing:)`, in place of that nil; `CancellationError` when the task is cancelled
+    ///   while it waits: then nothing was taken.
+    @inlinable
+    public func receive() async throws -> sending Element? {
+        lock.lock()
+        switch state.receive() {
+        case .received(let parcel):
+            lock.unlock()
+            return parcel.open()
+        case .receivedFrom(let parcel, let sender):
+            lock.unlock()
+            sender.resume(.done)
+            return parcel.open()
+        case .closed:
+            let cause = state.cause
+            lock.unlock()
+            if let cause { throw cause }
+            return nil
+        case .empty:
+            let node = state.reserve()
+            lock.unlock()
+            let parcel = try await waitToReceive(ChannelPlace(node))
+            switch consume parcel {
+            case .some(let parcel): return parcel.open()
+            case .none: return nil
+            }
+        }
+    }
+
+    /// Receives the next element if one is there, or a sender waits with one.
+    @inlinable
+    public func tryReceive() -> sending ReceiveAttempt<Element> {
+        lock.lock()
+        switch state.receive() {
+        case .received(let parcel):
+            lock.unlock()
+            return .received(parcel.open())
+        case .receivedFrom(let parcel, let sender):
+            lock.unlock()
+            sender.resume(.done)
+            return .received(parcel.open())
+        case .closed:
+            let cause = state.cause
+            lock.unlock()
+            return .closed(cause)
+        case .empty:
+            lock.unlock()
+            return .empty
+        }
+    }
+
+    @usableFromInline
+    func waitToReceive(_ place: ChannelPlace<Element>) async throws -> ChannelParcel<Element>? {
+        let wake = await withTaskCancellationHandler {
+            await withUnsafeContinuation { self.parkReceiver(place, $0) }
+        } onCancel: {
+            self.lock.lock()
+            let waiter = self.state.withdrawReceiver(place.node)
+            self.lock.unlock()
+            waiter?.resume(.cancelled)
+        }
+        lock.lock()
+        let parcel = state.release(place.node)
+        let cause = state.cause
+        lock.unlock()
+        switch wake {
+        case .done: return parcel
+        case .closed:
+            if let cause { throw cause }
+            return nil
+        case .cancelled: throw CancellationError()
+        }
+    }
+
+    /// Waits, unless the channel has changed since, or the task was cancelled (see `parkSender`).
+    @usableFromInline
+    func parkReceiver(_ place: ChannelPlace<Element>, _ continuation: UnsafeContinuation<ChannelWake, Never>) {
+        let node = place.node
+        lock.lock()
+        if Task.isCancelled {
+            lock.unlock()
+            return continuation.resume(returning: .cancelled)
+        }
+        switch state.receive() {
+        case .received(let parcel):
+            node.pointee.parcel = consume parcel
+            lock.unlock()
+            continuation.resume(returning: .done)
+        case .receivedFrom(let parcel, let sender):
+            node.pointee.parcel = consume parcel
+            lock.unlock()
+            sender.resume(.done)
+            continuation.resume(returning: .done)
+        case .closed:
+            lock.unlock()
+            continuation.resume(returning: .closed)
+        case .empty:
+            state.parkReceiver(node, .task(continuation))
+            lock.unlock()
+        }
+    }
+}
