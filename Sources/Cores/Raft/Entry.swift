@@ -9,7 +9,9 @@ public struct Entry: Hashable, Sendable {
         case command(Bytes)
         /// The members from here on, in force from the moment that the entry is in a node's log (dissertation, section
         /// 4.1). `context` is the application's: the addresses of new members, say.
-        case configuration(Configuration, context: Bytes)
+        ///
+        /// Boxed: it is rare, and the entries that are not would all be as large as it.
+        indirect case configuration(Configuration, context: Bytes)
     }
 
     public let term: Term

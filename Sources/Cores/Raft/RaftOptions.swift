@@ -9,6 +9,10 @@ public struct RaftOptions: Hashable, Sendable {
     /// A leader that did not hear from a majority for `electionTicks` steps down, and followers that hear from a leader vote
     /// for nobody. Lease reads need it.
     public var checkQuorum = true
+    /// A lease ends this many ticks before `electionTicks` have passed since the heartbeats went out that a majority
+    /// answered. Two are lost to the ticks' granularity; each further one allows for clocks that differ in speed by about
+    /// `1 / electionTicks`. With `electionTicks` or more there is no lease, and lease reads take a round as others do.
+    public var leaseMarginTicks = 3
     /// The payload bytes of one append; at least one entry travels whatever its size.
     public var maximumMessageBytes = 1 << 20
     /// Appends under way to one follower.
@@ -31,4 +35,20 @@ public struct RaftOptions: Hashable, Sendable {
     public var stalledDiskTicks = 10
 
     public init() {}
+
+    /// With every number in a range that makes sense.
+    var sane: RaftOptions {
+        var sane = self
+        sane.electionTicks = min(max(2, electionTicks), 1 << 20)
+        sane.heartbeatTicks = min(max(1, heartbeatTicks), sane.electionTicks - 1)
+        sane.leaseMarginTicks = min(max(0, leaseMarginTicks), sane.electionTicks)
+        sane.maximumMessageBytes = max(1, maximumMessageBytes)
+        sane.maximumInflightMessages = max(1, maximumInflightMessages)
+        sane.maximumInflightBytes = max(1, maximumInflightBytes)
+        sane.maximumUnappliedBytes = max(1, maximumUnappliedBytes)
+        sane.trailingEntries = max(0, trailingEntries)
+        sane.snapshotChunkBytes = max(1, snapshotChunkBytes)
+        sane.stalledDiskTicks = max(1, stalledDiskTicks)
+        return sane
+    }
 }

@@ -41,7 +41,7 @@ public struct Ready: Hashable, Sendable {
         public let to: NodeID
         public let snapshot: SnapshotMetadata
         public let offset: UInt64
-        /// Read no more than this.
+        /// Read no more than this. At the end of the file: no bytes, and the piece is the last.
         public let maximumBytes: Int
 
         public init(to: NodeID, snapshot: SnapshotMetadata, offset: UInt64, maximumBytes: Int) {

@@ -7,7 +7,8 @@ public struct Write: Hashable, Sendable {
     /// Follow each other. The first one's index truncates: what the log has from there on goes.
     public let entries: [Entry]
     /// To be written into the partial snapshot at its offset; a chunk of another snapshot than the partial one replaces
-    /// it. With the last chunk, the snapshot takes the place of the older one and of the whole log.
+    /// it. With the last chunk, the snapshot takes the place of the older one and of the whole log; such a write has no
+    /// entries.
     public let chunk: SnapshotChunk?
     /// False when nothing is lost but the knowledge of what is committed: then no sync is needed.
     public let mustSync: Bool
