@@ -65,6 +65,10 @@ public final class Channel<Element: ~Copyable>: @unchecked Sendable {
         close(cause: error)
     }
 
+    /// The place of this channel in the order of locking.
+    @inlinable
+    var address: UInt { UInt(bitPattern: ObjectIdentifier(self)) }
+
     private func close(cause: (any Error)?) -> Bool {
         lock.lock()
         let waiters = state.close(cause)

@@ -75,6 +75,14 @@ struct ChannelState<Element: ~Copyable, Waiter: ChannelWaiting>: ~Copyable {
         if case .closed(let cause) = phase { cause } else { nil }
     }
 
+    /// Whether a send would not have to wait, unless the receivers that wait have all been won elsewhere.
+    @inlinable
+    var maySend: Bool { !buffer.isFull || receivers.first != nil || isClosed }
+
+    /// Whether a receive would not have to wait, unless the senders that wait have all been won elsewhere.
+    @inlinable
+    var mayReceive: Bool { buffer.count > 0 || senders.first != nil || isClosed }
+
     @inlinable
     mutating func send(_ parcel: consuming ChannelParcel<Element>) -> SendAction {
         if receivers.first != nil, let node = receivers.claimFirst() {

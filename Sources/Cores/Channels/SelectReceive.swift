@@ -1,0 +1,118 @@
+public import ApusPrimitives
+
+/// A case of `select` that receives; made by `receive(from:)`.
+public struct SelectReceive<Element: ~Copyable, Output>: SelectCases, ~Copyable {
+    @usableFromInline let channel: Channel<Element>?
+    @usableFromInline let handler: (consuming sending Element?) async throws -> Output
+    @usableFromInline var place: ChannelPlace<Element>?
+    @usableFromInline var parcel: ChannelParcel<Element>?
+    @usableFromInline var cause: (any Error)?
+
+    @inlinable
+    init(
+        _ channel: Channel<Element>?, _ handler: @escaping (consuming sending Element?) async throws -> Output
+    ) {
+        self.channel = channel
+        self.handler = handler
+    }
+
+    @inlinable
+    public var count: Int { 1 }
+
+    @inlinable
+    public func lowestChannel(above floor: UInt) -> UInt {
+        guard let channel, channel.address > floor else { return .max }
+        return channel.address
+    }
+
+    @inlinable
+    public func lock(_ address: UInt) -> Bool {
+        guard let channel, channel.address == address else { return false }
+        channel.lock.lock()
+        return true
+    }
+
+    @inlinable
+    public func unlock(_ address: UInt) -> Bool {
+        guard let channel, channel.address == address else { return false }
+        channel.lock.unlock()
+        return true
+    }
+
+    @inlinable
+    public var readyCount: Int {
+        guard let channel else { return 0 }
+        return channel.state.mayReceive ? 1 : 0
+    }
+
+    @inlinable
+    public mutating func perform(_ skip: inout Int, first: Int) -> SelectAction? {
+        guard let channel, channel.state.mayReceive else { return nil }
+        if skip > 0 {
+            skip -= 1
+            return nil
+        }
+        skip = -1
+        switch channel.state.receive() {
+        case .received(let parcel):
+            self.parcel = consume parcel
+            return SelectAction(index: first, waiter: nil)
+        case .receivedFrom(let parcel, let sender):
+            self.parcel = consume parcel
+            return SelectAction(index: first, waiter: sender)
+        case .closed:
+            cause = channel.state.cause
+            return SelectAction(index: first, waiter: nil)
+        case .empty:
+            return nil
+        }
+    }
+
+    @inlinable
+    public mutating func park(_ ticket: SelectTicket, first: Int) {
+        guard let channel else { return }
+        let node = channel.state.reserve()
+        channel.state.parkReceiver(node, .select(.passUnretained(ticket), first))
+        place = ChannelPlace(node)
+    }
+
+    @inlinable
+    public mutating func leave(_ won: Int, _ ticket: SelectTicket) {
+        guard let channel, let node = place?.node else { return }
+        channel.lock.lock()
+        _ = channel.state.withdrawReceiver(node)
+        parcel = channel.state.release(node)
+        if won == 0, ticket.wake == .closed { cause = channel.state.cause }
+        channel.lock.unlock()
+    }
+
+    @inlinable
+    public mutating func run(_ index: Int) async throws -> Output {
+        if let cause { throw cause }
+        switch parcel.take() {
+        case .some(let parcel): return try await handler(parcel.open())
+        case .none: return try await handler(nil)
+        }
+    }
+}
+
+/// A case of `select`: the next element of `channel`, or nil once it is closed and drained. When the channel was closed
+/// with an error, the `select` throws that instead.
+///
+/// - Parameter channel: nil is a channel on which nothing ever comes, as in Go.
+@inlinable
+public func receive<Element: ~Copyable, Output>(
+    from channel: Channel<Element>?, _ handler: @escaping (consuming sending Element?) async throws -> Output
+) -> SelectReceive<Element, Output> {
+    SelectReceive(channel, handler)
+}
+
+/// A case of `select`: the next element of `channel`, or nil once it is closed and drained.
+///
+/// - Parameter channel: nil is a channel on which nothing ever comes, as in Go.
+@inlinable
+public func receive<Element: ~Copyable, Output>(
+    from channel: ReceiveChannel<Element>?, _ handler: @escaping (consuming sending Element?) async throws -> Output
+) -> SelectReceive<Element, Output> {
+    SelectReceive(channel?.channel, handler)
+}

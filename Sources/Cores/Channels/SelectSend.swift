@@ -1,0 +1,120 @@
+public import ApusPrimitives
+
+/// A case of `select` that sends; made by `send(_:to:)`.
+public struct SelectSend<Element: ~Copyable, Output>: SelectCases, ~Copyable {
+    @usableFromInline let channel: Channel<Element>?
+    @usableFromInline let handler: () async throws -> Output
+    @usableFromInline var place: ChannelPlace<Element>?
+    @usableFromInline var parcel: ChannelParcel<Element>?
+    @usableFromInline var closed: ChannelClosed?
+
+    @inlinable
+    init(
+        _ element: consuming sending Element, _ channel: Channel<Element>?,
+        _ handler: @escaping () async throws -> Output
+    ) {
+        self.channel = channel
+        self.handler = handler
+        parcel = ChannelParcel(element)
+    }
+
+    @inlinable
+    public var count: Int { 1 }
+
+    @inlinable
+    public func lowestChannel(above floor: UInt) -> UInt {
+        guard let channel, channel.address > floor else { return .max }
+        return channel.address
+    }
+
+    @inlinable
+    public func lock(_ address: UInt) -> Bool {
+        guard let channel, channel.address == address else { return false }
+        channel.lock.lock()
+        return true
+    }
+
+    @inlinable
+    public func unlock(_ address: UInt) -> Bool {
+        guard let channel, channel.address == address else { return false }
+        channel.lock.unlock()
+        return true
+    }
+
+    @inlinable
+    public var readyCount: Int {
+        guard let channel else { return 0 }
+        return channel.state.maySend ? 1 : 0
+    }
+
+    @inlinable
+    public mutating func perform(_ skip: inout Int, first: Int) -> SelectAction? {
+        guard let channel, channel.state.maySend else { return nil }
+        if skip > 0 {
+            skip -= 1
+            return nil
+        }
+        skip = -1
+        switch channel.state.send(parcel.take()!) {
+        case .buffered:
+            return SelectAction(index: first, waiter: nil)
+        case .handed(let receiver):
+            return SelectAction(index: first, waiter: receiver)
+        case .closed(let parcel):
+            self.parcel = consume parcel
+            closed = ChannelClosed(cause: channel.state.cause)
+            return SelectAction(index: first, waiter: nil)
+        case .full(let parcel):
+            self.parcel = consume parcel
+            return nil
+        }
+    }
+
+    @inlinable
+    public mutating func park(_ ticket: SelectTicket, first: Int) {
+        guard let channel else { return }
+        let node = channel.state.reserve()
+        node.pointee.parcel = parcel.take()
+        channel.state.parkSender(node, .select(.passUnretained(ticket), first))
+        place = ChannelPlace(node)
+    }
+
+    @inlinable
+    public mutating func leave(_ won: Int, _ ticket: SelectTicket) {
+        guard let channel, let node = place?.node else { return }
+        channel.lock.lock()
+        _ = channel.state.withdrawSender(node)
+        parcel = channel.state.release(node)
+        if won == 0, ticket.wake == .closed { closed = ChannelClosed(cause: channel.state.cause) }
+        channel.lock.unlock()
+    }
+
+    @inlinable
+    public mutating func run(_ index: Int) async throws -> Output {
+        if let closed { throw closed }
+        return try await handler()
+    }
+}
+
+/// A case of `select`: sends `element`, if this case is the one that happens; otherwise the element is destroyed.
+/// When it is chosen and the channel is closed, the `select` throws `ChannelClosed`.
+///
+/// - Parameter channel: nil is a channel that nobody ever receives from, as in Go.
+@inlinable
+public func send<Element: ~Copyable, Output>(
+    _ element: consuming sending Element, to channel: Channel<Element>?,
+    _ handler: @escaping () async throws -> Output
+) -> SelectSend<Element, Output> {
+    SelectSend(element, channel, handler)
+}
+
+/// A case of `select`: sends `element`, if this case is the one that happens; otherwise the element is destroyed.
+///
+/// - Parameter channel: nil is a channel that nobody ever receives from, as in Go.
+@inlinable
+public func send<Element: ~Copyable, Output>(
+    _ element: consuming sending Element, to channel: SendChannel<Element>?,
+    _ handler: @escaping () async throws -> Output
+) -> SelectSend<Element, Output> {
+    SelectSend(element, channel?.channel, handler)
+}
