@@ -34,7 +34,9 @@ struct CodingSamples {
     }
 
     mutating func configuration() -> Configuration {
-        Configuration(voters: nodes(), outgoingVoters: nodes(), learners: nodes(), nextLearners: nodes())
+        Configuration(
+            voters: nodes(), outgoingVoters: nodes(), learners: nodes(), nextLearners: nodes(),
+            leaving: flag() ? .explicit : .automatic)
     }
 
     mutating func entry(at index: LogIndex? = nil) -> Entry {
@@ -56,7 +58,8 @@ struct CodingSamples {
     }
 
     mutating func chunk() -> SnapshotChunk {
-        SnapshotChunk(snapshot: snapshot(), offset: wide(), bytes: bytes(), isLast: number(0...1) == 0)
+        SnapshotChunk(
+            snapshot: snapshot(), source: node(), offset: wide(), bytes: bytes(), isLast: number(0...1) == 0)
     }
 
     mutating func flag() -> Bool { number(0...1) == 0 }

@@ -31,7 +31,7 @@ import Testing
         #expect(Entry(term: Term(1), index: LogIndex(1), payload: .empty).encoded() == [1, 1, 1, 0])
         #expect(HardState(term: Term(4), votedFor: nil, commitIndex: LogIndex(3)).encoded() == [1, 4, 0, 3])
         let members = Configuration(voters: [NodeID(3), NodeID(1)], learners: [NodeID(2)])
-        #expect(members.encoded() == [1, 2, 1, 3, 0, 1, 2, 0])
+        #expect(members.encoded() == [1, 2, 1, 3, 0, 1, 2, 0, 0])
         let append = Message(
             from: NodeID(1), to: NodeID(2), term: Term(2),
             body: .append(

@@ -20,12 +20,14 @@ extension Configuration: RaftCodable {
         writer.write(outgoingVoters)
         writer.write(learners)
         writer.write(nextLearners)
+        writer.write(leaving == .explicit)
     }
 
     public init(reading reader: inout ByteReader) throws(ByteReader.Malformed) {
         self.init(
             voters: try reader.readNodes(), outgoingVoters: try reader.readNodes(),
-            learners: try reader.readNodes(), nextLearners: try reader.readNodes())
+            learners: try reader.readNodes(), nextLearners: try reader.readNodes(),
+            leaving: try reader.readBool() ? .explicit : .automatic)
     }
 }
 
@@ -46,6 +48,7 @@ extension SnapshotMetadata: RaftCodable {
 extension SnapshotChunk: RaftCodable {
     public func write(to writer: inout ByteWriter) {
         snapshot.write(to: &writer)
+        writer.write(source)
         writer.writeVariable(offset)
         writer.write(isLast)
         writer.write(bytes)
@@ -53,8 +56,9 @@ extension SnapshotChunk: RaftCodable {
 
     public init(reading reader: inout ByteReader) throws(ByteReader.Malformed) {
         let snapshot = try SnapshotMetadata(reading: &reader)
+        let source = try reader.readNode()
         let offset = try reader.readNumber("an offset")
         let isLast = try reader.readBool()
-        self.init(snapshot: snapshot, offset: offset, bytes: try reader.readBytes(), isLast: isLast)
+        self.init(snapshot: snapshot, source: source, offset: offset, bytes: try reader.readBytes(), isLast: isLast)
     }
 }
