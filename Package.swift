@@ -128,8 +128,8 @@ struct House {
 var house = House()
 
 house.core("Primitives", using: [.nioConcurrency])
-house.core("Channels", on: ["Primitives"], using: [.deque])
-house.core("Resilience", on: ["Primitives"], using: [.heap])
+house.core("Channels", on: ["Primitives"], using: [.deque, .heap])
+house.core("Resilience", on: ["Primitives", "Channels"])
 house.core("Placement", on: ["Primitives"])
 house.core("KV", on: ["Primitives"], using: [.deque])
 house.core("Raft", on: ["Primitives"], using: [.deque])
@@ -163,7 +163,7 @@ house.app(
 
 house.example("Hello", product: "hello", on: ["Hosting"], using: [.hummingbird])
 
-house.support("TestSupport", on: ["Primitives", "Resilience"], using: [.nioCore, .nioPosix])
+house.support("TestSupport", on: ["Primitives", "Channels"], using: [.nioCore, .nioPosix])
 house.tests("Primitives", on: ["Primitives"])
 house.tests("Channels", on: ["Primitives", "Channels"], support: ["TestSupport"])
 house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSupport"])

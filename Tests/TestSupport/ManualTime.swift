@@ -1,5 +1,5 @@
+public import ApusChannels
 public import ApusPrimitives
-public import ApusResilience
 
 /// A clock that a test moves by hand. Sleepers wake when it is moved past their moment, earliest first.
 public final class ManualTime: Sendable {

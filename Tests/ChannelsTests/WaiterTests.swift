@@ -1,5 +1,5 @@
+import ApusChannels
 import ApusPrimitives
-import ApusResilience
 import TestSupport
 import Testing
 

@@ -2,7 +2,7 @@ import ApusPrimitives
 import TestSupport
 import Testing
 
-@testable import ApusResilience
+@testable import ApusChannels
 
 @Suite struct AlarmsTests {
     private let time = ManualTime()

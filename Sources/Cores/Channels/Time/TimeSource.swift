@@ -42,7 +42,7 @@ public struct TimeSource: Sendable {
     /// Runs `action` at `moment` at the earliest, unless it is cancelled before.
     ///
     /// - Returns: cancels it.
-    func alarm(at moment: MonotonicTime, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
+    package func alarm(at moment: MonotonicTime, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
         if let alarms {
             let alarm = alarms.set(moment, action)
             return { alarms.cancel(alarm) }
