@@ -162,10 +162,12 @@ house.app(
     ])
 
 house.example("Hello", product: "hello", on: ["Hosting"], using: [.hummingbird])
+house.example("Channels", product: "channels", on: ["Primitives", "Channels"])
 
 house.support("TestSupport", on: ["Primitives", "Channels"], using: [.nioCore, .nioPosix])
 house.tests("Primitives", on: ["Primitives"])
 house.tests("Channels", on: ["Primitives", "Channels"], support: ["TestSupport"])
+house.tests("ChannelsExamples", on: ["channels", "Primitives", "Channels"], support: ["TestSupport"])
 house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSupport"])
 house.tests("Placement", on: ["Primitives", "Placement"])
 house.tests("KV", on: ["Primitives", "KV"])
