@@ -136,8 +136,9 @@ house.core("Raft", on: ["Primitives"], using: [.deque])
 
 house.platform("Observability", on: ["Primitives", "Resilience"], using: [.logging, .metrics])
 house.platform("SQL", on: ["Primitives", "Resilience"], using: [.grdb])
+house.platform("Storage", on: ["Primitives"])
 house.platform(
-    "Coordination", on: ["Primitives", "Resilience", "KV"], using: [.configuration, .lifecycle, .logging])
+    "Coordination", on: ["Primitives", "Resilience", "KV", "Storage"], using: [.configuration, .lifecycle, .logging])
 house.platform(
     "RPC", on: ["Primitives", "Resilience", "Placement", "Observability", "Coordination"],
     using: [.asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
@@ -176,10 +177,11 @@ house.tests(
     "Observability", on: ["Primitives", "Observability"], support: ["TestSupport"], using: [.logging, .metrics])
 house.support("SQLConformance", on: ["Primitives", "SQL"])
 house.tests("SQL", on: ["Primitives", "SQL"], support: ["SQLConformance", "TestSupport"])
+house.support("DiskSimulation", on: ["Primitives", "Storage"])
 house.support("CoordinationConformance", on: ["Primitives", "KV", "Coordination", "TestSupport"])
 house.tests(
-    "Coordination", on: ["Primitives", "Resilience", "KV", "Coordination"],
-    support: ["CoordinationConformance", "TestSupport"],
+    "Coordination", on: ["Primitives", "Resilience", "KV", "Storage", "Coordination"],
+    support: ["CoordinationConformance", "DiskSimulation", "TestSupport"],
     using: [.configuration, .lifecycle, .logging])
 house.tests(
     "RPC", on: ["Primitives", "Resilience", "Coordination", "Observability", "RPC"], support: ["TestSupport"],

@@ -1,5 +1,6 @@
 import ApusKV
 import ApusPrimitives
+import DiskSimulation
 import Logging
 import TestSupport
 import Testing

@@ -1,5 +1,7 @@
 import ApusKV
 import ApusPrimitives
+import ApusStorage
+import DiskSimulation
 import Foundation
 import Logging
 import TestSupport

@@ -1,6 +1,8 @@
 import ApusKV
 import ApusPrimitives
 import ApusResilience
+import ApusStorage
+import DiskSimulation
 import Foundation
 import Logging
 import TestSupport

@@ -1,6 +1,7 @@
 public import ApusKV
 import ApusPrimitives
 public import ApusResilience
+import ApusStorage
 public import Logging
 public import ServiceLifecycle
 
@@ -50,7 +51,7 @@ public final class EmbeddedStore: CoordinationStore, Service {
         let committer: DurableCommitter
         do {
             committer = try DurableCommitter(
-                folder: LogFolder(path: directory), limits: limits, time: time, logger: logger, disk: disk)
+                folder: LogFolder(path: directory, disk: disk), limits: limits, time: time, logger: logger, disk: disk)
         } catch let error as DiskError {
             throw CoordinationError(.failed, "the folder \(directory) cannot be used", cause: error)
         }

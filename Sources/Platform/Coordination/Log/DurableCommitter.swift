@@ -1,6 +1,7 @@
 import ApusKV
 import ApusPrimitives
 import ApusResilience
+import ApusStorage
 import Foundation
 import Logging
 
@@ -13,7 +14,7 @@ final class DurableCommitter: Committer {
     init(
         folder: LogFolder, limits: EmbeddedStoreLimits, time: TimeSource, logger: Logger, disk: Disk
     ) throws {
-        let lock = try folder.open(disk)
+        let lock = try folder.open()
         let recovered = try LogRecovery(folder: folder, disk: disk, now: time.now()).run()
         if recovered.tornBytes > 0 {
             logger.notice(

@@ -1,5 +1,6 @@
 import ApusKV
 import ApusPrimitives
+import ApusStorage
 
 /// Commands that reach the disk together: the payload of one frame.
 ///
@@ -26,7 +27,7 @@ struct LogBatch {
 
     var isEmpty: Bool { count == 0 }
 
-    var frame: [UInt8] { LogFrame.encode(writer.bytes, index: firstIndex) }
+    var frame: [UInt8] { DiskFrame.encode(writer.bytes, index: firstIndex) }
 
     mutating func append(_ command: Command, revision: Revision) {
         writer.writeVariable(revision.rawValue)

@@ -1,11 +1,11 @@
 import ApusKV
 import ApusPrimitives
 import ApusResilience
-import Dispatch
+import ApusStorage
 
 /// What waits for the log's thread, within bounds.
 final class LogQueue: Sendable {
-    enum Job {
+    enum Job: Sendable {
         case commit(Command, Waiter<CommandResponse>)
         case keepAlive(LeaseID, Waiter<Int64>)
         case expire([LeaseID], Waiter<Void>)
@@ -15,69 +15,46 @@ final class LogQueue: Sendable {
         case close(CheckedContinuation<Void, Never>?)
     }
 
-    private struct State {
-        var jobs: [Job] = []
-        var bytes = 0
-        var isClosed = false
-        var failure: CoordinationError?
-    }
-
-    private let maximumJobs: Int
-    private let maximumBytes: Int
-    private let state = Locked(State())
-    private let arrived = DispatchSemaphore(value: 0)
+    private let jobs: WorkQueue<Job>
+    private let failed = Locked<CoordinationError?>(nil)
 
     init(maximumJobs: Int, maximumBytes: Int) {
-        self.maximumJobs = maximumJobs
-        self.maximumBytes = maximumBytes
+        jobs = WorkQueue(maximumJobs: maximumJobs, maximumBytes: maximumBytes)
     }
 
     /// - Throws: `.overloaded`, `.closed`.
     func add(_ job: Job, bytes: Int = 0) throws(CoordinationError) {
-        let wasEmpty = try state.withLock { state throws(CoordinationError) in
-            if state.isClosed { throw .closed }
+        do throws(WorkQueue<Job>.Refusal) {
             switch job {
-            case .commit, .keepAlive, .expire:
-                guard state.jobs.count < maximumJobs, state.bytes + bytes <= maximumBytes else {
-                    throw CoordinationError(
-                        .overloaded, "\(state.jobs.count) requests (\(state.bytes) bytes) wait for the disk",
-                        retry: .after(.milliseconds(50)))
-                }
-            case .snapshotEnded: break
-            case .close: state.isClosed = true
+            case .commit, .keepAlive, .expire: try jobs.add(job, bytes: bytes)
+            case .snapshotEnded: jobs.addInternal(job)
+            case .close: try jobs.close(with: job)
             }
-            state.bytes += bytes
-            state.jobs.append(job)
-            return state.jobs.count == 1
+        } catch {
+            switch error {
+            case .closed: throw .closed
+            case .overloaded(let count, let bytes):
+                throw CoordinationError(
+                    .overloaded, "\(count) requests (\(bytes) bytes) wait for the disk",
+                    retry: .after(.milliseconds(50)))
+            }
         }
-        if wasEmpty { arrived.signal() }
     }
 
     /// From the log's own helpers: always taken, also after the queue was closed.
     func addInternal(_ job: Job) {
-        let wasEmpty = state.withLock { state in
-            state.jobs.append(job)
-            return state.jobs.count == 1
-        }
-        if wasEmpty { arrived.signal() }
+        jobs.addInternal(job)
     }
 
     /// Why nothing can be written any more.
-    var failure: CoordinationError? { state.withLock { $0.failure } }
+    var failure: CoordinationError? { failed.withLock { $0 } }
 
     func fail(_ error: CoordinationError) {
-        state.withLock { $0.failure = error }
+        failed.withLock { $0 = error }
     }
 
     /// Blocks the thread until there is something to do, and takes all of it.
-    func take() -> [Job] {
-        arrived.wait()
-        return state.withLock { state in
-            defer {
-                state.jobs = []
-                state.bytes = 0
-            }
-            return state.jobs
-        }
+    func take(into jobs: inout [Job]) {
+        self.jobs.take(into: &jobs)
     }
 }

@@ -1,5 +1,6 @@
 import ApusKV
 import ApusPrimitives
+import ApusStorage
 
 /// Brings back a store from its folder: the snapshot, then the log after it.
 struct LogRecovery {

@@ -1,6 +1,7 @@
 import ApusKV
 import ApusPrimitives
 import ApusResilience
+import ApusStorage
 import Foundation
 import Logging
 
@@ -46,8 +47,10 @@ final class LogThread {
     /// Works until the queue is closed.
     func run() {
         var isClosed = false
+        var taken: [LogQueue.Job] = []
         while !isClosed || isWritingSnapshot {
-            var jobs = queue.take()[...]
+            queue.take(into: &taken)
+            var jobs = taken[...]
             while !jobs.isEmpty {
                 let batch = jobs.prefix(Self.batchLength(of: jobs))
                 jobs = jobs.dropFirst(batch.count)

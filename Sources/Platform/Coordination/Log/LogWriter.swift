@@ -1,5 +1,6 @@
 import ApusKV
 import ApusPrimitives
+import ApusStorage
 
 /// Appends batches to the log, and begins a new file where a snapshot is to take the place of the old ones.
 ///
@@ -19,7 +20,7 @@ struct LogWriter {
         self.folder = folder
         self.disk = disk
         file = try DiskFile(folder.segmentPath(recovered.segment), .readWrite, disk: disk)
-        try folder.sync(disk)
+        try folder.folder.sync()
         fileBytes = recovered.segmentBytes
         segment = recovered.segment
         olderSegments = recovered.olderSegments
@@ -61,13 +62,12 @@ struct LogWriter {
     /// Goes on in a new file, so that everything before it can be dropped when a snapshot of now is on disk.
     mutating func rotate() throws(DiskError) -> Rotation {
         if fileBytes > 0 {
-            let path = folder.segmentPath(nextIndex)
-            let next = try DiskFile(path, .replace, disk: disk)
+            let next = try DiskFile(folder.segmentPath(nextIndex), .replace, disk: disk)
             do throws(DiskError) {
-                try folder.sync(disk)
+                try folder.folder.sync()
             } catch {
                 // The log goes on in the old file, and only in the last one a torn write is no damage.
-                try folder.remove(path)
+                try folder.folder.remove(LogFolder.segment(nextIndex))
                 throw error
             }
             file = next
@@ -82,7 +82,7 @@ struct LogWriter {
     /// Removes files that a snapshot has made superfluous.
     mutating func drop(_ rotation: Rotation) throws {
         for segment in rotation.segments {
-            try folder.remove(folder.segmentPath(segment))
+            try folder.folder.remove(LogFolder.segment(segment))
             olderSegments.removeAll { $0 == segment }
         }
     }

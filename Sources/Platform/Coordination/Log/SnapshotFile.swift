@@ -1,5 +1,6 @@
 import ApusKV
 import ApusPrimitives
+import ApusStorage
 
 /// A store on disk as frames: what it is, the chunks of the store, and how many chunks there were.
 enum SnapshotFile {
@@ -20,7 +21,7 @@ enum SnapshotFile {
         var offset = 0
         var chunks: UInt64 = 0
         func append(_ payload: [UInt8]) throws {
-            let frame = LogFrame.encode(payload, index: chunks)
+            let frame = DiskFrame.encode(payload, index: chunks)
             try file.write(frame, at: offset)
             offset += frame.count
             chunks += 1
@@ -34,8 +35,8 @@ enum SnapshotFile {
         end.write(chunks)
         try append(end.bytes)
         try file.sync()
-        try folder.move(folder.unfinishedSnapshotPath, to: folder.snapshotPath)
-        try folder.sync(disk)
+        try folder.folder.move(LogFolder.unfinishedSnapshot, to: LogFolder.snapshot)
+        try folder.folder.sync()
         return offset
     }
 

@@ -5,27 +5,24 @@ import ApusPrimitives
 /// All writes that share one sync are in one frame, so a frame that was not completed is always the last of its file.
 /// The header (length, checksum of the payload, low bits of the index, checksum of these twelve bytes; little-endian)
 /// has a checksum of its own: without it, damage to a length would look like the end of the log.
-enum LogFrame {
-    static let headerBytes = 16
-    static let alignment = 16
+package enum DiskFrame {
+    package static let headerBytes = 16
+    package static let alignment = 16
     /// A longer payload is taken for damage.
-    static let maximumPayloadBytes = 256 * 1024 * 1024
-    /// What a disk writes at once.
-    private static let sectorBytes = 512
-
-    struct Header: Equatable {
-        var length: Int
-        var checksum: UInt32
-        var index: UInt32
+    package static let maximumPayloadBytes = 256 * 1024 * 1024
+    package struct Header: Equatable {
+        package var length: Int
+        package var checksum: UInt32
+        package var index: UInt32
 
         /// With header and filling.
-        var frameBytes: Int {
+        package var frameBytes: Int {
             (headerBytes + length + alignment - 1) / alignment * alignment
         }
     }
 
     /// - Parameter index: of the first thing in the payload; its low 32 bits are in the header.
-    static func encode(_ payload: [UInt8], index: UInt64) -> [UInt8] {
+    package static func encode(_ payload: [UInt8], index: UInt64) -> [UInt8] {
         var frame = ByteWriter(reservingCapacity: headerBytes + payload.count + alignment)
         frame.write(UInt32(payload.count))
         frame.write(CRC32C.checksum(payload))
@@ -37,7 +34,7 @@ enum LogFrame {
     }
 
     /// nil: these bytes do not begin with a header.
-    static func header(of bytes: ArraySlice<UInt8>) -> Header? {
+    package static func header(of bytes: ArraySlice<UInt8>) -> Header? {
         var reader = ByteReader(bytes)
         guard let length = try? reader.read(UInt32.self), let checksum = try? reader.read(UInt32.self),
             let index = try? reader.read(UInt32.self), let own = try? reader.read(UInt32.self),
@@ -51,25 +48,14 @@ enum LogFrame {
     ///
     /// A write that was cut off ends early, or misses whole sectors, which are zero then (the reasoning of etcd's
     /// `wal/decoder.go`); and nothing was ever written after it.
-    static func isTorn(_ rest: [UInt8], at offset: Int) -> Bool {
+    package static func isTorn(_ rest: [UInt8], at offset: Int) -> Bool {
         guard rest.count >= headerBytes else { return true }
         if let header = header(of: rest[...]) {
             if header.frameBytes > rest.count { return true }
-            return header.frameBytes == rest.count && hasZeroSector(rest[...], at: offset)
+            return header.frameBytes == rest.count && rest.withUnsafeBytes { DiskSectors.zeros(in: $0, at: offset) > 0 }
         }
-        let sectorEnd = min(rest.count, sectorBytes - offset % sectorBytes)
+        let sectorEnd = min(rest.count, DiskSectors.end(after: offset) - offset)
         guard rest[..<sectorEnd].allSatisfy({ $0 == 0 }) else { return false }
         return !stride(from: alignment, to: rest.count, by: alignment).contains { header(of: rest[$0...]) != nil }
-    }
-
-    private static func hasZeroSector(_ bytes: ArraySlice<UInt8>, at offset: Int) -> Bool {
-        var start = bytes.startIndex
-        while start < bytes.endIndex {
-            let length = sectorBytes - (offset + start - bytes.startIndex) % sectorBytes
-            let end = min(bytes.endIndex, start + length)
-            if bytes[start..<end].allSatisfy({ $0 == 0 }) { return true }
-            start = end
-        }
-        return false
     }
 }

@@ -1,15 +1,16 @@
 import ApusPrimitives
+package import ApusStorage
 import Dispatch
 
-@testable import ApusCoordination
-
 /// The machine's disk, whose syncs hang while it is told so.
-final class HangingDisk: Sendable {
+package final class HangingDisk: Sendable {
     private let gate = DispatchSemaphore(value: 0)
     private let hangs = Locked(false)
     private let reached = Locked(false)
 
-    var disk: Disk {
+    package init() {}
+
+    package var disk: Disk {
         var disk = Disk.posix
         disk.sync = { file in
             if self.hangs.withLock({ $0 }) {
@@ -22,14 +23,14 @@ final class HangingDisk: Sendable {
     }
 
     /// Whether a sync has come as far as to hang.
-    var isHanging: Bool { reached.withLock { $0 } }
+    package var isHanging: Bool { reached.withLock { $0 } }
 
-    func hang() {
+    package func hang() {
         hangs.withLock { $0 = true }
     }
 
     /// Lets the sync that hangs go on, or the next one that would.
-    func goOn() {
+    package func goOn() {
         hangs.withLock { $0 = false }
         gate.signal()
     }

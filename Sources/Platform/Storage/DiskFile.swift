@@ -7,12 +7,12 @@
 #endif
 
 /// An open file, closed with its last reference.
-final class DiskFile: Sendable {
-    let path: String
+package final class DiskFile: Sendable {
+    package let path: String
     private let descriptor: Int32
     private let disk: Disk
 
-    enum Access {
+    package enum Access {
         case read
         /// Created when it is not there.
         case readWrite
@@ -20,7 +20,7 @@ final class DiskFile: Sendable {
         case replace
     }
 
-    init(_ path: String, _ access: Access, disk: Disk = .posix) throws(DiskError) {
+    package init(_ path: String, _ access: Access, disk: Disk = .posix) throws(DiskError) {
         self.path = path
         self.disk = disk
         let flags =
@@ -37,14 +37,14 @@ final class DiskFile: Sendable {
         close(descriptor)
     }
 
-    func size() throws(DiskError) -> Int {
+    package func size() throws(DiskError) -> Int {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw failure("stat", errno) }
         return Int(status.st_size)
     }
 
     /// Up to `count` bytes from `offset` on; less only at the end of the file.
-    func read(at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
+    package func read(at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
@@ -60,12 +60,17 @@ final class DiskFile: Sendable {
         return bytes
     }
 
-    func write(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
+    package func write(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
+        let result = bytes.withUnsafeBytes { buffer in
+            Result { () throws(DiskError) in try write(buffer, at: offset) }
+        }
+        try result.get()
+    }
+
+    package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) {
         var written = 0
         while written < bytes.count {
-            let result = bytes.withUnsafeBytes { buffer in
-                disk.write(descriptor, UnsafeRawBufferPointer(rebasing: buffer[written...]), offset + written)
-            }
+            let result = disk.write(descriptor, UnsafeRawBufferPointer(rebasing: bytes[written...]), offset + written)
             if result == -Int(EINTR) { continue }
             // None written and no error: a file system's way to say that there is no room.
             guard result != 0 else { throw failure("write to", ENOSPC) }
@@ -74,20 +79,26 @@ final class DiskFile: Sendable {
         }
     }
 
-    func sync() throws(DiskError) {
+    package func sync() throws(DiskError) {
         let result = disk.sync(descriptor)
-        guard result >= 0 else { throw failure("sync", Int32(-result)) }
+        guard result >= 0 else { throw failure(DiskError.sync, Int32(-result)) }
     }
 
-    func truncate(to length: Int) throws(DiskError) {
+    package func truncate(to length: Int) throws(DiskError) {
         let result = disk.truncate(descriptor, length)
         guard result >= 0 else { throw failure("truncate", Int32(-result)) }
+    }
+
+    /// Sets room aside for `length` bytes, so that writes below it do not run out of it.
+    package func allocate(_ length: Int) throws(DiskError) {
+        let result = disk.allocate(descriptor, length)
+        guard result >= 0 else { throw failure("allocate", Int32(-result)) }
     }
 
     /// Locks the file against every other that opened it, in this process or another; the lock goes with the file.
     ///
     /// - Returns: whether nobody else has it.
-    func lock() throws(DiskError) -> Bool {
+    package func lock() throws(DiskError) -> Bool {
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             if errno == EWOULDBLOCK { return false }
             guard errno == EINTR else { throw failure("lock", errno) }
@@ -95,7 +106,7 @@ final class DiskFile: Sendable {
         return true
     }
 
-    func unlock() {
+    package func unlock() {
         flock(descriptor, LOCK_UN)
     }
 

@@ -1,14 +1,14 @@
 import ApusPrimitives
+package import ApusStorage
 import Foundation
-
-@testable import ApusCoordination
 
 /// A disk that loses power: after some number of operations nothing works any more, and of what was not synced each
 /// sector, and each name of a file, may or may not have arrived.
-final class SimulatedDisk: Sendable {
+package final class SimulatedDisk: Sendable {
     private enum Change {
         case write(offset: Int, bytes: [UInt8])
         case truncate(length: Int)
+        case allocate(length: Int)
     }
 
     private struct File {
@@ -27,12 +27,17 @@ final class SimulatedDisk: Sendable {
     }
 
     private static let sectorBytes = 512
-    let folder: String
+    package let folder: String
+    private let writesShort: Bool
     private let state: Locked<State>
 
-    /// - Parameter folder: what is in it, if it is there, is on the disk.
-    init(folder: String, seed: UInt64, operations: Int) throws {
+    /// - Parameters:
+    ///   - folder: what is in it, if it is there, is on the disk.
+    ///   - operations: the power goes with the last of so many.
+    ///   - writesShort: some writes take only the beginning of what they are given.
+    package init(folder: String, seed: UInt64, operations: Int, writesShort: Bool = false) throws {
         self.folder = folder
+        self.writesShort = writesShort
         state = Locked(State(random: SeededRandom(seed: seed), operationsLeft: operations))
         guard FileManager.default.fileExists(atPath: folder) else { return }
         for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
@@ -45,22 +50,34 @@ final class SimulatedDisk: Sendable {
         }
     }
 
-    var isDead: Bool { state.withLock { $0.isDead } }
+    package var isDead: Bool { state.withLock { $0.isDead } }
 
-    var disk: Disk {
+    package var disk: Disk {
         Disk(
             write: { file, bytes, offset in
-                self.change(file, .write(offset: offset, bytes: Array(bytes)), cutShort: true) {
-                    Disk.posix.write(file, bytes, offset)
+                let count = self.length(ofWrite: bytes.count)
+                let taken = UnsafeRawBufferPointer(rebasing: bytes[..<count])
+                return self.change(file, .write(offset: offset, bytes: Array(taken))) {
+                    Disk.posix.write(file, taken, offset)
                 }
             },
             sync: { file in self.sync(file) },
             truncate: { file, length in
-                self.change(file, .truncate(length: length), cutShort: false) { Disk.posix.truncate(file, length) }
+                self.change(file, .truncate(length: length)) { Disk.posix.truncate(file, length) }
+            },
+            allocate: { file, length in
+                self.change(file, .allocate(length: length)) { Disk.posix.allocate(file, length) }
             })
     }
 
-    private func change(_ file: Int32, _ change: Change, cutShort: Bool, _ body: () -> Int) -> Int {
+    private func length(ofWrite count: Int) -> Int {
+        guard writesShort, count > 1 else { return count }
+        return state.withLock { state in
+            Int.random(in: 0..<4, using: &state.random) == 0 ? Int.random(in: 1...count, using: &state.random) : count
+        }
+    }
+
+    private func change(_ file: Int32, _ change: Change, _ body: () -> Int) -> Int {
         state.withLock { state in
             if state.isDead { return -Int(EIO) }
             let id = Self.id(of: Self.status(file), in: &state)
@@ -93,7 +110,7 @@ final class SimulatedDisk: Sendable {
     }
 
     /// What is found after the power is back, written to another folder. The store must be closed.
-    func recover(to target: String) throws {
+    package func recover(to target: String) throws {
         let found = state.withLock { state in
             let now = self.names(&state)
             // Each name by itself: file systems promise no order between folder syncs.
@@ -117,6 +134,8 @@ final class SimulatedDisk: Sendable {
         for change in file.pending {
             switch change {
             case .truncate(let length): if arrives(0) { content.removeLast(max(0, content.count - length)) }
+            case .allocate(let length):
+                if arrives(0) { content += [UInt8](repeating: 0, count: max(0, length - content.count)) }
             case .write(let offset, let bytes):
                 var start = 0
                 while start < bytes.count {
