@@ -63,7 +63,7 @@ public struct SelectNothing: SelectCases, ~Copyable {
     public var count: Int { 0 }
 
     @inlinable
-    public mutating func run(_ index: Int) async throws -> Never {
+    public mutating func run(_ index: Int) async throws {
         throw CancellationError()
     }
 }
