@@ -59,9 +59,12 @@ struct TestCluster {
         settle()
     }
 
-    mutating func dropAll() {
+    /// Takes what is on its way: to be lost, or delivered in another order.
+    @discardableResult
+    mutating func takeQueue() -> [Message] {
         collect()
-        queue = []
+        defer { queue = [] }
+        return queue
     }
 
     mutating func collect() {

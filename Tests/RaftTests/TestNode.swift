@@ -68,7 +68,9 @@ struct TestNode {
 
     /// The application takes a snapshot of all that it applied.
     mutating func takeSnapshot(_ bytes: [UInt8]) {
-        guard let metadata = raft.snapshotMetadata(at: raft.appliedIndex) else { return }
+        guard let metadata = raft.snapshotMetadata(at: raft.appliedIndex),
+            metadata.index > disk.snapshot?.index ?? .zero
+        else { return }
         disk.snapshot = metadata
         disk.entries.removeAll { $0.index <= metadata.index }
         snapshotFile = bytes

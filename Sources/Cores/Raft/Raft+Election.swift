@@ -19,8 +19,16 @@ extension Raft {
         startElection(isTransfer: true)
     }
 
-    /// Learners, and who is not a member, never campaign; a node that cannot write would lead nobody anywhere.
-    var isPromotable: Bool { configuration.isVoter(id) && !isDiskStalled && isWritable }
+    /// Learners, and who is not a member, do not campaign; a node that cannot write would lead nobody anywhere.
+    var isPromotable: Bool { isNeededAsVoter && !isDiskStalled && isWritable }
+
+    /// A voter that the last configuration removes may be needed until that is committed: it may be the only one that has
+    /// it. Its own vote does not count (dissertation, section 4.2.2).
+    private var isNeededAsVoter: Bool {
+        let place = log.configurationIndex
+        return configuration.isVoter(id)
+            || place > commitIndex && log.configuration(at: place.previous).isVoter(id)
+    }
 
     /// Whether this node hears from a leader, or leads, and so votes for nobody (dissertation, section 4.2.3).
     var isLoyal: Bool { options.checkQuorum && hearsLeader }
