@@ -8,6 +8,8 @@ struct TestNode {
     private(set) var disk: PersistentState
     private(set) var snapshotFile: [UInt8] = []
     private var partialFile: [UInt8] = []
+    /// Another seed at every start, as the core asks for.
+    private var starts: UInt64 = 0
     /// Handed out and not on disk.
     private(set) var pendingWrites: [Write] = []
     /// Everything that the state machine was given, restores excepted.
@@ -50,9 +52,10 @@ struct TestNode {
         committed = []
         restored = nil
         outbox = []
+        starts += 1
         raft = Raft(
             id: id, state: disk, applied: applied ?? disk.snapshot?.index ?? .zero, options: options,
-            random: SeededRandom(seed: id.rawValue))
+            random: SeededRandom(seed: id.rawValue &+ 1_000 &* starts))
         drain()
     }
 
