@@ -84,7 +84,8 @@ private struct ChannelRun: ~Copyable {
         let value = nextValue
         nextValue += 1
         let expected = model.maySend
-        switch state.send(ChannelParcel(value)) {
+        var parcel = ChannelParcel?(ChannelParcel(value))
+        switch state.send(&parcel) {
         case .buffered:
             if !expected || model.isClosed { return "buffered \(value)" }
             return model.send(value) == nil ? nil : "buffered past a receiver"
@@ -95,12 +96,12 @@ private struct ChannelRun: ~Copyable {
             return finish(client, with: value)
         case .closed:
             return model.isClosed ? nil : "refused while open"
-        case .full(let parcel):
+        case .full:
             if expected { return "full" }
             let client = Client(nextClient)
             nextClient += 1
             let node = state.reserve()
-            node.pointee.parcel = consume parcel
+            node.pointee.parcel = parcel.take()
             state.parkSender(node, client)
             model.senders.append(.init(client: client.id, index: 0, value: value))
             parked.append(Parked(client: client, node: node, sends: true))
@@ -110,14 +111,15 @@ private struct ChannelRun: ~Copyable {
 
     mutating func receive() -> String? {
         let expected = model.mayReceive
-        switch state.receive() {
-        case .received(let parcel):
-            let value = parcel.open()
+        var parcel: ChannelParcel<Int>?
+        switch state.receive(&parcel) {
+        case .received:
+            let value = parcel.take()!.open()
             if !expected || model.held.isEmpty { return "received \(value) from nowhere" }
             let (wanted, sender) = model.receive()
             return wanted == value && sender == nil ? nil : "received \(value), not \(wanted)"
-        case .receivedFrom(let parcel, let client):
-            let value = parcel.open()
+        case .receivedFrom(let client):
+            let value = parcel.take()!.open()
             if !expected || model.senders.isEmpty { return "received \(value) from nobody" }
             let (wanted, sender) = model.receive()
             if wanted != value || sender?.client != client.id { return "received \(value), not \(wanted)" }

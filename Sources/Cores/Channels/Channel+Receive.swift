@@ -8,51 +8,45 @@ extension Channel where Element: ~Copyable {
     ///   while it waits: then nothing was taken.
     @inlinable
     public func receive() async throws -> sending Element? {
+        var parcel: ChannelParcel<Element>?
         lock.lock()
-        switch state.receive() {
-        case .received(let parcel):
+        switch state.receive(&parcel) {
+        case .received:
             lock.unlock()
-            return parcel.open()
-        case .receivedFrom(let parcel, let sender):
+        case .receivedFrom(let sender):
             lock.unlock()
             sender.resume(.done)
-            return parcel.open()
         case .closed:
             let cause = state.cause
             lock.unlock()
             if let cause { throw cause }
-            return nil
         case .empty:
-            let node = state.reserve()
+            let place = ChannelPlace(state.reserve())
             lock.unlock()
-            let parcel = try await waitToReceive(ChannelPlace(node))
-            switch consume parcel {
-            case .some(let parcel): return parcel.open()
-            case .none: return nil
-            }
+            parcel = try await waitToReceive(place)
         }
+        return parcel.take()?.open()
     }
 
     /// Receives the next element if one is there, or a sender waits with one.
     @inlinable
     public func tryReceive() -> sending ReceiveAttempt<Element> {
+        var parcel: ChannelParcel<Element>?
         lock.lock()
-        switch state.receive() {
-        case .received(let parcel):
-            lock.unlock()
-            return .received(parcel.open())
-        case .receivedFrom(let parcel, let sender):
-            lock.unlock()
+        let action = state.receive(&parcel)
+        let cause = state.cause
+        lock.unlock()
+        switch action {
+        case .received:
+            break
+        case .receivedFrom(let sender):
             sender.resume(.done)
-            return .received(parcel.open())
         case .closed:
-            let cause = state.cause
-            lock.unlock()
             return .closed(cause)
         case .empty:
-            lock.unlock()
             return .empty
         }
+        return .received(parcel.take()!.open())
     }
 
     @usableFromInline
@@ -87,13 +81,11 @@ extension Channel where Element: ~Copyable {
             lock.unlock()
             return continuation.resume(returning: .cancelled)
         }
-        switch state.receive() {
-        case .received(let parcel):
-            node.pointee.parcel = consume parcel
+        switch state.receive(&node.pointee.parcel) {
+        case .received:
             lock.unlock()
             continuation.resume(returning: .done)
-        case .receivedFrom(let parcel, let sender):
-            node.pointee.parcel = consume parcel
+        case .receivedFrom(let sender):
             lock.unlock()
             sender.resume(.done)
             continuation.resume(returning: .done)

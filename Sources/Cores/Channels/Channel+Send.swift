@@ -7,8 +7,9 @@ extension Channel where Element: ~Copyable {
     ///   cancelled while it waits. In both cases nothing was sent, and the element is destroyed.
     @inlinable
     public func send(_ element: consuming sending Element) async throws {
+        var parcel = ChannelParcel?(ChannelParcel(element))
         lock.lock()
-        switch state.send(ChannelParcel(element)) {
+        switch state.send(&parcel) {
         case .buffered:
             lock.unlock()
         case .handed(let receiver):
@@ -17,32 +18,31 @@ extension Channel where Element: ~Copyable {
         case .closed:
             lock.unlock()
             throw closedError()
-        case .full(let parcel):
-            let node = state.reserve()
-            node.pointee.parcel = consume parcel
+        case .full:
+            let place = ChannelPlace(state.reserve())
+            place.node.pointee.parcel = parcel.take()
             lock.unlock()
-            try await waitToSend(ChannelPlace(node))
+            try await waitToSend(place)
         }
     }
 
     /// Sends `element` if that is possible without waiting; it comes back if not.
     @inlinable
     public func trySend(_ element: consuming sending Element) -> sending SendAttempt<Element> {
+        var parcel = ChannelParcel?(ChannelParcel(element))
         lock.lock()
-        switch state.send(ChannelParcel(element)) {
+        let action = state.send(&parcel)
+        lock.unlock()
+        switch action {
         case .buffered:
-            lock.unlock()
             return .sent
         case .handed(let receiver):
-            lock.unlock()
             receiver.resume(.done)
             return .sent
-        case .closed(let parcel):
-            lock.unlock()
-            return .closed(parcel.open())
-        case .full(let parcel):
-            lock.unlock()
-            return .full(parcel.open())
+        case .closed:
+            return .closed(parcel.take()!.open())
+        case .full:
+            return .full(parcel.take()!.open())
         }
     }
 
@@ -85,7 +85,7 @@ extension Channel where Element: ~Copyable {
             lock.unlock()
             return continuation.resume(returning: .cancelled)
         }
-        switch state.send(node.pointee.parcel.take()!) {
+        switch state.send(&node.pointee.parcel) {
         case .buffered:
             lock.unlock()
             continuation.resume(returning: .done)
@@ -93,12 +93,10 @@ extension Channel where Element: ~Copyable {
             lock.unlock()
             receiver.resume(.done)
             continuation.resume(returning: .done)
-        case .closed(let parcel):
-            node.pointee.parcel = consume parcel
+        case .closed:
             lock.unlock()
             continuation.resume(returning: .closed)
-        case .full(let parcel):
-            node.pointee.parcel = consume parcel
+        case .full:
             state.parkSender(node, .task(continuation))
             lock.unlock()
         }

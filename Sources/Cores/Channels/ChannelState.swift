@@ -25,19 +25,20 @@ struct ChannelState<Element: ~Copyable, Waiter: ChannelWaiting>: ~Copyable {
     }
 
     @usableFromInline
-    enum SendAction: ~Copyable {
+    enum SendAction {
         case buffered
         /// The element lies in the receiver's node: wake it.
         case handed(Waiter)
-        case full(ChannelParcel<Element>)
-        case closed(ChannelParcel<Element>)
+        /// It still has its element, as after `closed`.
+        case full
+        case closed
     }
 
     @usableFromInline
-    enum ReceiveAction: ~Copyable {
-        case received(ChannelParcel<Element>)
+    enum ReceiveAction {
+        case received
         /// A sender has been relieved of its element: wake it.
-        case receivedFrom(ChannelParcel<Element>, Waiter)
+        case receivedFrom(Waiter)
         case empty
         case closed
     }
@@ -83,31 +84,31 @@ struct ChannelState<Element: ~Copyable, Waiter: ChannelWaiting>: ~Copyable {
     @inlinable
     var mayReceive: Bool { buffer.count > 0 || senders.first != nil || isClosed }
 
+    /// Takes the element out of `parcel`, unless it answers `full` or `closed`.
     @inlinable
-    mutating func send(_ parcel: consuming ChannelParcel<Element>) -> SendAction {
+    mutating func send(_ parcel: inout ChannelParcel<Element>?) -> SendAction {
         if receivers.first != nil, let node = receivers.claimFirst() {
-            let waiter = node.pointee.waiter.take()
-            node.pointee.parcel = consume parcel
-            return .handed(waiter!)
+            node.pointee.parcel = parcel.take()
+            return .handed(node.pointee.waiter.take()!)
         }
-        if case .closed = phase { return .closed(parcel) }
-        if buffer.isFull { return .full(parcel) }
-        buffer.append(parcel)
+        if isClosed { return .closed }
+        if buffer.isFull { return .full }
+        buffer.append(parcel.take()!)
         return .buffered
     }
 
+    /// Puts an element into `parcel`, unless it answers `empty` or `closed`.
     @inlinable
-    mutating func receive() -> ReceiveAction {
+    mutating func receive(_ parcel: inout ChannelParcel<Element>?) -> ReceiveAction {
         if buffer.count > 0 {
-            let parcel = buffer.takeFirst()
-            guard senders.first != nil, let node = senders.claimFirst() else { return .received(parcel) }
-            let waiter = node.pointee.waiter.take()
+            parcel = buffer.takeFirst()
+            guard senders.first != nil, let node = senders.claimFirst() else { return .received }
             buffer.append(node.pointee.parcel.take()!)
-            return .receivedFrom(parcel, waiter!)
+            return .receivedFrom(node.pointee.waiter.take()!)
         }
         if senders.first != nil, let node = senders.claimFirst() {
-            let waiter = node.pointee.waiter.take()
-            return .receivedFrom(node.pointee.parcel.take()!, waiter!)
+            parcel = node.pointee.parcel.take()
+            return .receivedFrom(node.pointee.waiter.take()!)
         }
         return isClosed ? .closed : .empty
     }

@@ -28,9 +28,9 @@ public func select<Cases: SelectCases & ~Copyable>(
     }
     if cases.fallback >= 0 { return try await cases.run(cases.fallback) }
     let ticket = SelectTicket()
-    let timer = cases.timeout >= 0 ? cases.startTimer(ticket) : nil
+    let cancelTimer = cases.timeout >= 0 ? cases.startTimer(ticket) : nil
     let won = await selectWaiting(&cases, ticket)
-    timer?.cancel()
+    cancelTimer?()
     switch won {
     case SelectTicket.Mark.cancelled: throw CancellationError()
     case SelectTicket.Mark.expired: return try await cases.run(cases.timeout)

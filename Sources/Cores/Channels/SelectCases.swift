@@ -30,7 +30,8 @@ public protocol SelectCases<Output>: ~Copyable {
     /// Leaves every channel; `won` is the number of the case that happened, by `ticket`.
     mutating func leave(_ won: Int, _ ticket: SelectTicket)
 
-    func startTimer(_ ticket: SelectTicket) -> Task<Void, Never>?
+    /// - Returns: cancels it.
+    func startTimer(_ ticket: SelectTicket) -> (@Sendable () -> Void)?
     /// Runs the handler of the case `index`.
     mutating func run(_ index: Int) async throws -> Output
 }
@@ -56,7 +57,7 @@ extension SelectCases where Self: ~Copyable {
     public var timeout: Int { -1 }
 
     @inlinable
-    public func startTimer(_ ticket: SelectTicket) -> Task<Void, Never>? { nil }
+    public func startTimer(_ ticket: SelectTicket) -> (@Sendable () -> Void)? { nil }
 
     @inlinable
     func lockAll() {

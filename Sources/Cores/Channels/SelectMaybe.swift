@@ -81,7 +81,7 @@ public struct SelectMaybe<Cases: SelectCases & ~Copyable>: SelectCases, ~Copyabl
     }
 
     @inlinable
-    public func startTimer(_ ticket: SelectTicket) -> Task<Void, Never>? {
+    public func startTimer(_ ticket: SelectTicket) -> (@Sendable () -> Void)? {
         switch cases {
         case .some(let cases): cases.startTimer(ticket)
         case .none: nil

@@ -1,3 +1,5 @@
+import ApusPrimitives
+
 /// The case of `select` without a channel: what happens when no other can. Made by `otherwise` and `timeout`.
 public struct SelectOtherwise<Output>: SelectCases, ~Copyable {
     @usableFromInline let handler: () async throws -> Output
@@ -20,15 +22,15 @@ public struct SelectOtherwise<Output>: SelectCases, ~Copyable {
 }
 
 /// The case of `select` that happens when no other did in time; made by `timeout`.
-public struct SelectTimeout<C: Clock, Output>: SelectCases, ~Copyable {
-    @usableFromInline let duration: C.Duration
-    @usableFromInline let clock: C
+public struct SelectTimeout<Output>: SelectCases, ~Copyable {
+    private let duration: Duration
+    private let time: TimeSource
     @usableFromInline let handler: () async throws -> Output
 
-    @inlinable
-    init(_ duration: C.Duration, _ clock: C, _ handler: @escaping () async throws -> Output) {
+    @usableFromInline
+    init(_ duration: Duration, _ time: TimeSource, _ handler: @escaping () async throws -> Output) {
         self.duration = duration
-        self.clock = clock
+        self.time = time
         self.handler = handler
     }
 
@@ -38,14 +40,8 @@ public struct SelectTimeout<C: Clock, Output>: SelectCases, ~Copyable {
     @inlinable
     public var timeout: Int { 0 }
 
-    @inlinable
-    public func startTimer(_ ticket: SelectTicket) -> Task<Void, Never>? {
-        let clock = clock
-        let moment = clock.now.advanced(by: duration)
-        return Task {
-            do { try await clock.sleep(until: moment, tolerance: nil) } catch { return }
-            ticket.expire()
-        }
+    public func startTimer(_ ticket: SelectTicket) -> (@Sendable () -> Void)? {
+        time.alarm(at: time.now() + duration) { ticket.expire() }
     }
 
     @inlinable
@@ -102,15 +98,7 @@ public func otherwise<Output>(_ handler: @escaping () async throws -> Output) ->
 /// - Parameter duration: 0 or less when it should happen as soon as no other is ready.
 @inlinable
 public func timeout<Output>(
-    _ duration: Duration, _ handler: @escaping () async throws -> Output
-) -> SelectTimeout<ContinuousClock, Output> {
-    SelectTimeout(duration, ContinuousClock(), handler)
-}
-
-/// The case of `select` for when nothing has happened for `duration` on `clock`. At most one.
-@inlinable
-public func timeout<C: Clock, Output>(
-    _ duration: C.Duration, clock: C, _ handler: @escaping () async throws -> Output
-) -> SelectTimeout<C, Output> {
-    SelectTimeout(duration, clock, handler)
+    _ duration: Duration, time: TimeSource = .continuous, _ handler: @escaping () async throws -> Output
+) -> SelectTimeout<Output> {
+    SelectTimeout(duration, time, handler)
 }

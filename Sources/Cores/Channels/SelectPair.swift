@@ -62,7 +62,7 @@ where First.Output == Last.Output {
     }
 
     @inlinable
-    public func startTimer(_ ticket: SelectTicket) -> Task<Void, Never>? {
+    public func startTimer(_ ticket: SelectTicket) -> (@Sendable () -> Void)? {
         first.startTimer(ticket) ?? last.startTimer(ticket)
     }
 

@@ -53,12 +53,10 @@ public struct SelectReceive<Element: ~Copyable, Output>: SelectCases, ~Copyable 
             return nil
         }
         skip = -1
-        switch channel.state.receive() {
-        case .received(let parcel):
-            self.parcel = consume parcel
+        switch channel.state.receive(&parcel) {
+        case .received:
             return SelectAction(index: first, waiter: nil)
-        case .receivedFrom(let parcel, let sender):
-            self.parcel = consume parcel
+        case .receivedFrom(let sender):
             return SelectAction(index: first, waiter: sender)
         case .closed:
             cause = channel.state.cause

@@ -55,17 +55,15 @@ public struct SelectSend<Element: ~Copyable, Output>: SelectCases, ~Copyable {
             return nil
         }
         skip = -1
-        switch channel.state.send(parcel.take()!) {
+        switch channel.state.send(&parcel) {
         case .buffered:
             return SelectAction(index: first, waiter: nil)
         case .handed(let receiver):
             return SelectAction(index: first, waiter: receiver)
-        case .closed(let parcel):
-            self.parcel = consume parcel
+        case .closed:
             closed = ChannelClosed(cause: channel.state.cause)
             return SelectAction(index: first, waiter: nil)
-        case .full(let parcel):
-            self.parcel = consume parcel
+        case .full:
             return nil
         }
     }

@@ -1,0 +1,33 @@
+// swift-tools-version: 6.2
+// Benchmarks are a package of their own, so that nobody who uses Apus fetches what only a benchmark needs.
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "benchmarks",
+    platforms: [.macOS(.v26)],
+    dependencies: [
+        .package(name: "apus", path: ".."),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
+    ],
+    targets: [
+        .target(name: "Allocations", path: "Allocations"),
+        .executableTarget(
+            name: "channels",
+            dependencies: [
+                "Allocations",
+                .product(name: "ApusChannels", package: "apus"),
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
+            ],
+            path: "Channels", swiftSettings: settings),
+    ]
+)
