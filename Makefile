@@ -7,14 +7,18 @@ DATA ?= shop-data
 # release is faster, and takes twice as long to build.
 CONFIGURATION ?= debug
 
+# How long the thread sanitizer watches.
+TSAN_SECONDS ?= 20
+
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
 ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests
 
-.PHONY: help run test smoke format lint tidy clean
+.PHONY: help run test tsan smoke format lint tidy clean
 
 help:
 	@echo 'make run      build and start the order platform;  PORT=8080 DATA=shop-data CONFIGURATION=debug'
 	@echo 'make test     build and run every test'
+	@echo 'make tsan     run channels and their like under the thread sanitizer;  TSAN_SECONDS=20'
 	@echo 'make smoke    walk through the order platform with curl, as the README does'
 	@echo 'make format   format the sources;  make lint  only check them;  make tidy  check the rules of the house'
 
@@ -28,6 +32,16 @@ test:
 	swift build --build-tests
 	swift test --skip-build --experimental-maximum-parallelization-width $$(nproc) --skip '$(ALONE)'
 	swift test --skip-build --no-parallel --filter '$(ALONE)'
+
+# Only Primitives and Channels are built. A planted race must be found, or the sanitizer does not look.
+tsan:
+	@scripts/prepare
+	swift build --sanitize=thread --scratch-path .build-tsan --product channels-stress
+	@stress="$$(swift build --scratch-path .build-tsan --show-bin-path)/channels-stress"; \
+	if TSAN_OPTIONS=halt_on_error=1 "$$stress" plant-a-race 2> /dev/null; then \
+		echo 'the thread sanitizer missed a planted race' >&2; exit 1; \
+	fi; \
+	TSAN_OPTIONS=halt_on_error=1 timeout 300 "$$stress" $(TSAN_SECONDS)
 
 smoke:
 	@scripts/prepare
@@ -44,4 +58,4 @@ tidy:
 	scripts/tidy
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-tsan

@@ -86,6 +86,14 @@ struct House {
                 swiftSettings: settings))
     }
 
+    /// A program that tests run as it is, in a build of its own; it lives beside the tests and ships with no product.
+    mutating func program(_ name: String, product: String, on modules: [String], using libraries: [Library] = []) {
+        targets.append(
+            .executableTarget(
+                name: product, dependencies: dependencies(modules, libraries), path: "Tests/\(name)",
+                swiftSettings: settings))
+    }
+
     /// The tests of one module; `support` names shared test code, `others` anything that is not a module of the house.
     mutating func tests(
         _ name: String, on modules: [String], support: [String] = [], using libraries: [Library] = []
@@ -168,6 +176,7 @@ house.example("Channels", product: "channels", on: ["Primitives", "Channels"])
 house.support("TestSupport", on: ["Primitives", "Channels"], using: [.nioCore, .nioPosix])
 house.tests("Primitives", on: ["Primitives"])
 house.tests("Channels", on: ["Primitives", "Channels"], support: ["TestSupport"])
+house.program("ChannelsStress", product: "channels-stress", on: ["Primitives", "Channels"])
 house.tests("ChannelsExamples", on: ["channels", "Primitives", "Channels"], support: ["TestSupport"])
 house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSupport"])
 house.tests("Placement", on: ["Primitives", "Placement"])
