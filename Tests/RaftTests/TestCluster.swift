@@ -8,10 +8,14 @@ struct TestCluster {
     /// Messages for which it says true are lost.
     var isLost: (Message) -> Bool = { _ in false }
 
-    init(_ voters: Int, learners: [UInt64] = [], options: RaftOptions = RaftOptions()) {
+    init(_ voters: Int, learners: [UInt64] = [], options: RaftOptions = RaftOptions(), seed: UInt64 = 1) {
         let ids = (1...UInt64(voters)).map { NodeID($0) }
         let configuration = Configuration(voters: ids, learners: learners.map { NodeID($0) })
-        nodes = configuration.members.map { TestNode($0, .bootstrap(configuration), options: options) }
+        nodes = configuration.members.map { TestNode($0, .bootstrap(configuration), options: options, seed: seed) }
+    }
+
+    init(nodes: [TestNode]) {
+        self.nodes = nodes
     }
 
     subscript(_ id: UInt64) -> TestNode {

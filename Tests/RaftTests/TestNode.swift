@@ -59,6 +59,7 @@ struct TestNode {
         drain()
     }
 
+    @discardableResult
     mutating func takeOutbox() -> [Message] {
         defer { outbox = [] }
         return outbox

@@ -24,6 +24,8 @@ struct Progress: Sendable {
     var sentCommit = LogIndex.zero
     /// The one append of `probe` is out.
     var isProbeSent = false
+    /// The last entry that it carried.
+    var probedIndex = LogIndex.zero
     /// It was heard of since the leader last counted.
     var isRecentlyActive = true
     /// The last heartbeat round that it answered.
@@ -73,19 +75,23 @@ struct Progress: Sendable {
         state = .probe
         nextIndex = max(next, matchIndex.next)
         isProbeSent = false
+        probedIndex = .zero
         forgetInflight()
     }
 
+    /// Goes on after what the probe carried: the follower may say first how much of it is on disk already.
     mutating func replicate() {
         state = .replicate
-        nextIndex = matchIndex.next
+        nextIndex = max(matchIndex, probedIndex).next
         isProbeSent = false
+        probedIndex = .zero
         forgetInflight()
     }
 
     mutating func send(_ transfer: SnapshotTransfer) {
         state = .snapshot(transfer)
         isProbeSent = false
+        probedIndex = .zero
         forgetInflight()
     }
 

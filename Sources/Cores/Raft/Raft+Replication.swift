@@ -96,6 +96,8 @@ extension Raft {
             entries = log.slice(from: next, through: last)
             if peers[place].isReplicating {
                 peers[place].sent(through: last, bytes: log.bytes(after: previous, through: last))
+            } else {
+                peers[place].probedIndex = last
             }
         }
         peers[place].sentCommit = max(peers[place].sentCommit, commitIndex)
