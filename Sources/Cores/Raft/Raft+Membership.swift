@@ -65,6 +65,7 @@ extension Raft {
     /// before it told the others, and with one of them to go on.
     private mutating func leaveLeadership() {
         isReplicationDue = true
+        for place in peers.indices { peers[place].isProbeSent = false }
         replicate()
         if let heir { send(.timeoutNow, to: heir) }
         becomeFollower(in: term, leader: nil)
