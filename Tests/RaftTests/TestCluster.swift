@@ -63,6 +63,10 @@ struct TestCluster {
         settle()
     }
 
+    mutating func putBack(_ message: Message) {
+        queue.append(message)
+    }
+
     /// Takes what is on its way: to be lost, or delivered in another order.
     @discardableResult
     mutating func takeQueue() -> [Message] {

@@ -19,9 +19,12 @@ struct TestNode {
     private(set) var refusedReads: [ReadID] = []
     private(set) var outbox: [Message] = []
     var options: RaftOptions
+    /// Everything that the core asked for, for who tells the story.
+    private(set) var readies: [Ready] = []
     /// Writes reach the disk by `persist()` only.
     var isDiskSlow = false
     var isStateMachineSlow = false
+    var isTold = false
 
     init(_ id: NodeID, _ state: PersistentState, options: RaftOptions = RaftOptions(), seed: UInt64 = 1) {
         self.id = id
@@ -38,10 +41,12 @@ struct TestNode {
         try input(&raft)
     }
 
-    mutating func persist() {
-        for write in pendingWrites { store(write) }
-        let last = pendingWrites.last?.sequence
-        pendingWrites = []
+    /// The oldest `count` writes that wait reach the disk; nil: all.
+    mutating func persist(_ count: Int? = nil) {
+        let written = pendingWrites.prefix(count ?? pendingWrites.count)
+        for write in written { store(write) }
+        let last = written.last?.sequence
+        pendingWrites.removeFirst(written.count)
         if let last { raft.persisted(through: last) }
         drain()
     }
@@ -65,6 +70,11 @@ struct TestNode {
         return outbox
     }
 
+    mutating func takeReadies() -> [Ready] {
+        defer { readies = [] }
+        return readies
+    }
+
     mutating func apply() {
         raft.applied(through: committed.last?.index ?? restored?.index ?? .zero)
         drain()
@@ -84,6 +94,7 @@ struct TestNode {
     private mutating func drain() {
         while raft.hasReady {
             let ready = raft.takeReady()
+            if isTold { readies.append(ready) }
             outbox += ready.messages
             reads += ready.reads
             refusedReads += ready.refusedReads

@@ -68,9 +68,10 @@ extension Raft {
     /// Says how much of the leader's log is on this disk, once for all appends since the last time; what is not on disk yet
     /// is said when it is.
     mutating func acknowledge() {
-        guard role == .follower, let leader, isVoteDurable else { return }
+        guard let leader else { return }
         let durable = min(matchedIndex, writes.durableIndex)
-        guard durable > acknowledgedIndex || isAnswerOwed && durable == matchedIndex else { return }
+        guard isAcknowledgementDue else { return }
+        hasPersisted = false
         if durable == matchedIndex { isAnswerOwed = false }
         acknowledgedIndex = max(acknowledgedIndex, durable)
         send(.appendAccepted(lastIndex: durable), to: leader)
@@ -79,6 +80,6 @@ extension Raft {
     var isAcknowledgementDue: Bool {
         guard role == .follower, leader != nil, isVoteDurable else { return false }
         let durable = min(matchedIndex, writes.durableIndex)
-        return durable > acknowledgedIndex || isAnswerOwed && durable == matchedIndex
+        return hasPersisted && durable > acknowledgedIndex || isAnswerOwed && durable == matchedIndex
     }
 }

@@ -163,14 +163,18 @@ extension Raft {
         let match = peers[place].matchIndex
         let isStuck = peers[place].matchAtHeartbeat == match
         peers[place].matchAtHeartbeat = match
+        if isStuck || !peers[place].isReplicating { askAgain(place) }
+    }
+
+    /// Sends something that is answered, unless all is answered.
+    mutating func askAgain(_ place: Int) {
         switch peers[place].state {
         case .snapshot: break
         case .probe:
             peers[place].isProbeSent = false
             isReplicationDue = true
         case .replicate:
-            guard isStuck, peers[place].nextIndex > match.next else { break }
-            sendAppend(to: place, isEmpty: true)
+            if peers[place].nextIndex > peers[place].matchIndex.next { sendAppend(to: place, isEmpty: true) }
         }
     }
 

@@ -42,6 +42,7 @@ extension Raft {
             heldMessages.removeFirst()
         }
         if !wasVoteDurable, isVoteDurable { votePersisted() }
+        hasPersisted = true
         ownEntriesPersisted()
     }
 

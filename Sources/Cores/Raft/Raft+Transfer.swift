@@ -13,9 +13,7 @@ extension Raft {
         guard transferTarget != target else { return }
         transferTarget = target
         transferElapsed = 0
-        // It may have been silent for a while: find out now.
-        peers[place].isProbeSent = false
-        isReplicationDue = true
+        askAgain(place)
         finishTransferIfReady()
     }
 

@@ -47,6 +47,8 @@ public struct Raft: Sendable {
     var matchedIndex = LogIndex.zero
     var acknowledgedIndex = LogIndex.zero
     var isAnswerOwed = false
+    /// More is on disk than when the leader was told last.
+    var hasPersisted = false
     var incoming: IncomingSnapshot?
     var unwrittenChunk: SnapshotChunk?
 
