@@ -143,28 +143,29 @@ house.core("Placement", on: ["Primitives"])
 house.core("KV", on: ["Primitives"], using: [.deque])
 house.core("Raft", on: ["Primitives"], using: [.deque])
 
-house.platform("Observability", on: ["Primitives", "Resilience"], using: [.logging, .metrics])
+house.platform("Observability", on: ["Primitives", "Channels", "Resilience"], using: [.logging, .metrics])
 house.platform("SQL", on: ["Primitives", "Resilience"], using: [.grdb])
 house.platform("Storage", on: ["Primitives"])
 house.platform(
-    "Coordination", on: ["Primitives", "Resilience", "KV", "Storage"], using: [.configuration, .lifecycle, .logging])
+    "Coordination", on: ["Primitives", "Channels", "Resilience", "KV", "Storage"],
+    using: [.configuration, .lifecycle, .logging])
 house.platform(
     "RPC", on: ["Primitives", "Resilience", "Placement", "Observability", "Coordination"],
     using: [.asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
 house.platform(
-    "Hosting", on: ["Primitives", "Resilience", "Observability", "Coordination", "RPC"],
+    "Hosting", on: ["Primitives", "Channels", "Resilience", "Observability", "Coordination", "RPC"],
     using: [.configuration, .httpTypes, .hummingbird, .lifecycle, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
 house.platform(
     "Gateway", on: ["Primitives", "Resilience", "Placement", "Observability", "Coordination", "RPC"],
     using: [.lifecycle, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
 house.platform(
-    "Transactions", on: ["Primitives", "Resilience", "SQL"], using: [.lifecycle, .logging, .metrics])
+    "Transactions", on: ["Primitives", "Channels", "Resilience", "SQL"], using: [.lifecycle, .logging, .metrics])
 
 house.app(
     "Shop", product: "shop",
     on: [
-        "Primitives", "Resilience", "KV", "Observability", "SQL", "Coordination", "RPC", "Hosting", "Gateway",
-        "Transactions",
+        "Primitives", "Channels", "Resilience", "KV", "Observability", "SQL", "Coordination", "RPC", "Hosting",
+        "Gateway", "Transactions",
     ],
     using: [
         .argumentParser, .asyncHTTPClient, .configuration, .crypto, .cryptoExtras, .httpTypes, .hummingbird,

@@ -1,4 +1,5 @@
 @_exported public import class ApusChannels.Signal
-// Policies are written in terms of them, so whoever imports Resilience has them too; nothing else of Channels comes along.
+// Time, and what waits for one outcome: whoever imports Resilience has them too. Nothing else of Channels comes along, so
+// that a file which imports NIO as well has one Channel.
 @_exported public import struct ApusChannels.TimeSource
 @_exported public import class ApusChannels.Waiter

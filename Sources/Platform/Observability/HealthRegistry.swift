@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusPrimitives
 public import ApusResilience
 
@@ -93,19 +94,18 @@ public final class HealthRegistry: Sendable {
 
     /// Unstructured on purpose: a check that ignores cancellation must not hold up the answer.
     private func race(_ check: Check) async -> HealthStatus {
-        await withCheckedContinuation { continuation in
-            let answer = FirstAnswer(continuation)
-            let timer = Task { [time, timeout] in
-                guard (try? await time.sleep(for: timeout)) != nil else { return }
-                self.note(check.name, overdue: 1)
-                if !answer.give(.down("no answer within \(timeout)")) { self.note(check.name, overdue: -1) }
-            }
-            Task {
-                let status = await check.body()
-                timer.cancel()
-                if !answer.give(status) { self.note(check.name, overdue: -1) }
-            }
+        let answer = Signal<HealthStatus>()
+        let timer = Task { [time, timeout] in
+            guard (try? await time.sleep(for: timeout)) != nil else { return }
+            self.note(check.name, overdue: 1)
+            if !answer.settle(.success(.down("no answer within \(timeout)"))) { self.note(check.name, overdue: -1) }
         }
+        Task {
+            let status = await check.body()
+            timer.cancel()
+            if !answer.settle(.success(status)) { self.note(check.name, overdue: -1) }
+        }
+        return (try? await answer.value) ?? .down("nobody waited for the answer")
     }
 
     private func note(_ name: String, overdue change: Int) {
@@ -114,24 +114,5 @@ public final class HealthRegistry: Sendable {
             check.overdue = max(0, check.overdue + change)
             state.checks[name] = check
         }
-    }
-}
-
-/// Passes on the first of several answers.
-private struct FirstAnswer: Sendable {
-    private let continuation: Locked<CheckedContinuation<HealthStatus, Never>?>
-
-    init(_ continuation: CheckedContinuation<HealthStatus, Never>) {
-        self.continuation = Locked(continuation)
-    }
-
-    /// Whether this was the first.
-    func give(_ status: HealthStatus) -> Bool {
-        let waiting = continuation.withLock { waiting in
-            defer { waiting = nil }
-            return waiting
-        }
-        waiting?.resume(returning: status)
-        return waiting != nil
     }
 }

@@ -37,13 +37,16 @@ public final class Signal<Value: Sendable>: Sendable {
         }
     }
 
-    private func settle(_ outcome: Result<Value, any Error>) {
-        let waiting = state.withLock { state in
-            guard state.outcome == nil else { return [Parked<Value>]() }
+    /// - Returns: whether it is the first outcome; only that counts.
+    @discardableResult
+    public func settle(_ outcome: Result<Value, any Error>) -> Bool {
+        let waiting: [Parked<Value>]? = state.withLock { state in
+            guard state.outcome == nil else { return nil }
             state.outcome = outcome
             return state.line.popAll()
         }
-        for parked in waiting { parked.resume(with: outcome) }
+        for parked in waiting ?? [] { parked.resume(with: outcome) }
+        return waiting != nil
     }
 }
 
