@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusKV
 import ApusPrimitives
 public import ApusResilience
@@ -19,7 +20,7 @@ public final class ServiceRegistry: Sendable, Service {
     private let logger: Logger
     private let retry: RetryPolicy
     /// One conversation with the store at a time: a deletion never overtakes the registration before it.
-    private let gate = SerialGate()
+    private let conversation = Semaphore(permits: 1)
     private let book = Locked(RegistrationBook())
 
     /// - Parameter leaseTTLSeconds: how long an instance is listed after its process died; at least 1. It is kept alive
@@ -50,7 +51,7 @@ public final class ServiceRegistry: Sendable, Service {
         let value = try instance.encoded()
         book.withLock { $0.want(key, value) }
         do {
-            try await gate.run { try await self.settle() }
+            try await conversation.withPermit { try await self.settle() }
         } catch {
             try Task.checkCancellation()
             logger.warning(
@@ -67,7 +68,7 @@ public final class ServiceRegistry: Sendable, Service {
         let key = instance.key
         guard book.withLock({ $0.withdraw(key) }) else { return }
         do {
-            try await gate.run { try await self.settle() }
+            try await conversation.withPermit { try await self.settle() }
         } catch {
             try Task.checkCancellation()
             logger.warning(
@@ -84,7 +85,7 @@ public final class ServiceRegistry: Sendable, Service {
     /// expires.
     public func run() async throws {
         try await ending { try await self.keepRegistered() }
-        await gate.run { await self.withdrawAll() }
+        try await conversation.withPermit { await self.withdrawAll() }
     }
 
     private func keepRegistered() async throws {
@@ -92,7 +93,7 @@ public final class ServiceRegistry: Sendable, Service {
         var random = SystemRandomNumberGenerator()
         while true {
             do {
-                try await gate.run {
+                try await conversation.withPermit {
                     try await self.renew()
                     try await self.settle()
                 }
