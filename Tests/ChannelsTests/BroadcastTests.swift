@@ -32,6 +32,13 @@ import Testing
         #expect(try await drain(broadcast.subscribe(capacity: 1, whenSlow: .wait)) == [])
     }
 
+    @Test func aSubscriberMayStartWithHowThingsStand() async throws {
+        let subscription = broadcast.subscribe(capacity: 1, whenSlow: .dropNewest, startingWith: 0)
+        try await broadcast.publish(1)
+        #expect(try await subscription.receive() == 0)
+        #expect(subscription.missed == 1)
+    }
+
     @Test func aSlowSubscriberThatIsWaitedForHoldsUpThePublisher() async throws {
         let slow = broadcast.subscribe(capacity: 2, whenSlow: .wait)
         let quick = broadcast.subscribe(capacity: 10, whenSlow: .wait)

@@ -1,3 +1,4 @@
+import ApusChannels
 public import ApusKV
 import ApusPrimitives
 public import ApusResilience
@@ -22,7 +23,7 @@ public final class ConfigCenter: Sendable, Service {
     public let namespace: String
     let store: any CoordinationStore
     let time: TimeSource
-    let hub = ChangeHub()
+    let broadcast = Broadcast<Void>()
     private let logger: Logger
     private let follower: PrefixFollower
     private let ready = Signal<Void>()
@@ -84,13 +85,13 @@ public final class ConfigCenter: Sendable, Service {
 
     /// A notice for each change of any setting, and one at the start. Notices that were not taken become one, so that a
     /// slow consumer costs no memory: read the values after each.
-    public func changes() -> AsyncStream<Void> {
-        hub.subscribe()
+    public func changes() -> ChangeNotices {
+        ChangeNotices(of: broadcast)
     }
 
     /// The value of a setting now, and each time it is another. A slow consumer gets the latest only.
     public func updates(of key: String) -> DistinctUpdates<SettingValue?> {
-        DistinctUpdates(notices: hub.subscribe(), read: { self.value(for: key) })
+        DistinctUpdates(notices: ChangeNotices(of: broadcast), read: { self.value(for: key) })
     }
 
     /// Returns when what is stored has been read once.
@@ -152,7 +153,7 @@ public final class ConfigCenter: Sendable, Service {
                 "a stored setting is not used",
                 metadata: ["namespace": "\(namespace)", "key": "\(problem.key)", "reason": "\(problem.reason)"])
         }
-        hub.notify()
+        broadcast.notify()
     }
 
     private func key(of kv: KeyValue) -> String? {

@@ -39,7 +39,7 @@ public struct ConfigCenterProvider: ConfigProvider {
     ) async throws -> Return {
         let name = providerName
         let center = center
-        let updates = DistinctUpdates(notices: center.hub.subscribe(), read: { center.values })
+        let updates = DistinctUpdates(notices: ChangeNotices(of: center.broadcast), read: { center.values })
         return try await updatesHandler(
             ConfigUpdatesAsyncSequence(
                 updates.map { values -> any ConfigSnapshot in

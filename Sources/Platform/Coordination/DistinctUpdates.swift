@@ -3,7 +3,7 @@
 public struct DistinctUpdates<Element: Equatable & Sendable>: AsyncSequence, Sendable {
     public typealias Failure = Never
 
-    let notices: AsyncStream<Void>
+    let notices: ChangeNotices
     let read: @Sendable () -> Element
 
     public func makeAsyncIterator() -> Iterator {
@@ -11,7 +11,7 @@ public struct DistinctUpdates<Element: Equatable & Sendable>: AsyncSequence, Sen
     }
 
     public struct Iterator: AsyncIteratorProtocol {
-        var notices: AsyncStream<Void>.Iterator
+        var notices: ChangeNotices.Iterator
         let read: @Sendable () -> Element
         var last: Element?
 

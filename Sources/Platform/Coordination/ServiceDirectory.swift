@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusKV
 import ApusPrimitives
 public import ApusResilience
@@ -23,7 +24,7 @@ public final class ServiceDirectory: Sendable, Service {
     private let grace: Duration
     private let time: TimeSource
     private let logger: Logger
-    private let hub = ChangeHub()
+    private let broadcast = Broadcast<Void>()
     private let ready = Signal<Void>()
     private let table = Locked(InstanceTable())
     private let state = Locked(State())
@@ -57,8 +58,8 @@ public final class ServiceDirectory: Sendable, Service {
 
     /// A notice for each change of any instance, and one at the start. Notices that were not taken become one, so that a
     /// slow consumer costs no memory: read `instances(of:)` after each.
-    public func changes() -> AsyncStream<Void> {
-        hub.subscribe()
+    public func changes() -> ChangeNotices {
+        ChangeNotices(of: broadcast)
     }
 
     /// Returns when the list of instances has been read once.
@@ -135,6 +136,6 @@ public final class ServiceDirectory: Sendable, Service {
                 "skipped what is not an instance",
                 metadata: ["key": "\(problem.key)", "error": "\(problem.reason)"])
         }
-        if !outcome.changed.isEmpty { hub.notify() }
+        if !outcome.changed.isEmpty { broadcast.notify() }
     }
 }

@@ -29,9 +29,12 @@ public final class Broadcast<Element: Sendable>: Sendable {
     /// - Parameters:
     ///   - capacity: how many elements it may be behind, 1 or more.
     ///   - policy: what happens when it is behind by so many.
-    public func subscribe(capacity: Int, whenSlow policy: BroadcastPolicy) -> BroadcastSubscription<Element> {
+    ///   - first: what it gets before all else: how things stand, before how they change.
+    public func subscribe(
+        capacity: Int, whenSlow policy: BroadcastPolicy, startingWith first: Element? = nil
+    ) -> BroadcastSubscription<Element> {
         precondition(capacity > 0, "a subscriber needs room for an element")
-        let id = state.withLock { $0.subscribe(capacity: capacity, policy: policy) }
+        let id = state.withLock { $0.subscribe(capacity: capacity, policy: policy, first: first) }
         return BroadcastSubscription(self, id)
     }
 

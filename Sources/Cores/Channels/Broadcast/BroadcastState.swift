@@ -100,10 +100,10 @@ struct BroadcastState<Element, Publisher, Receiver> {
 
     // MARK: Subscribing
 
-    mutating func subscribe(capacity: Int, policy: BroadcastPolicy) -> SubscriberID {
+    mutating func subscribe(capacity: Int, policy: BroadcastPolicy, first: Element? = nil) -> SubscriberID {
         lastNumber += 1
         let id = SubscriberID(number: lastNumber)
-        subscribers.append(Subscriber(id: id, capacity: capacity, policy: policy))
+        subscribers.append(Subscriber(id: id, capacity: capacity, policy: policy, buffer: first.map { [$0] } ?? []))
         return id
     }
 
