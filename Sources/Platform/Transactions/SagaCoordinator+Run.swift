@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusPrimitives
 import ApusResilience
 import Logging
@@ -24,7 +25,7 @@ extension SagaCoordinator {
             }
         } onGracefulShutdown: {
             self.active.withLock { $0.isStopping = true }
-            self.signal.raise()
+            self.announceNews()
         }
         // Not cancelled with this task: whoever goes on need not wait for the claims to expire.
         await Task { await self.releaseClaims() }.value
@@ -45,7 +46,7 @@ extension SagaCoordinator {
             group.addTask { await self.keepHouse() }
             while !isStopping, !Task.isCancelled {
                 let wakes = await startDue(in: &group)
-                await signal.wait(until: wakes, on: time)
+                await waitForNews(until: wakes)
             }
             await waitForActive()
             group.cancelAll()
@@ -92,13 +93,25 @@ extension SagaCoordinator {
                 active.ids.remove(saga.record.id)
                 return active.ids.count
             })
-        signal.raise()
+        announceNews()
+    }
+
+    func announceNews() {
+        _ = news.trySend(())
+    }
+
+    /// Returns when there is news, at `moment`, or when the task is cancelled.
+    private func waitForNews(until moment: MonotonicTime) async {
+        try? await select {
+            receive(from: news) { _ in }
+            timeout(moment - time.now(), time: time) {}
+        }
     }
 
     private func waitForActive() async {
         let end = time.now() + settings.shutdownTimeout
         while !Task.isCancelled, active.withLock({ !$0.ids.isEmpty }), time.now() < end {
-            await signal.wait(until: end, on: time)
+            await waitForNews(until: end)
         }
     }
 

@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusPrimitives
 public import ApusResilience
 public import ApusSQL
@@ -42,7 +43,8 @@ public final class SagaCoordinator: Service {
     let logger: Logger
     let store: SagaStore
     let metrics = SagaMetrics()
-    let signal = SagaSignal()
+    /// That there may be something to do: said several times before it is heard, it counts once.
+    let news = Channel<Void>(capacity: 1)
     let definitions = Locked<[String: SagaDefinition]>([:])
     let active = Locked(Active())
 
@@ -103,7 +105,7 @@ public final class SagaCoordinator: Service {
 
     /// Starts the saga `id` now instead of at the next search for work. Without effect when there is nothing to do.
     public func wake(_ id: String) {
-        signal.raise()
+        announceNews()
     }
 
     /// `enqueue` in a transaction of its own, and `wake`.
