@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusCoordination
 import ApusObservability
 import ApusPrimitives
@@ -66,7 +67,8 @@ extension ServiceHost {
     private func server(metrics: PrometheusRegistry, logger: Logger) throws -> DrainingServer {
         let requestMetrics = RequestMetrics(service: name, registry: metrics)
         let responder = ServiceResponder(
-            router: router, table: table, settings: settings, metrics: requestMetrics, time: .continuous)
+            router: router, table: table, settings: settings, metrics: requestMetrics,
+            places: Semaphore(permits: settings.maxConcurrentRequests), time: .continuous)
         let application = Application(
             responder: responder,
             server: HTTPServerBuilder { respond in

@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusObservability
 import ApusPrimitives
 import ApusRPC
@@ -15,7 +16,8 @@ struct ServiceResponder: HTTPResponder {
     let table: RouteTable
     let settings: HostSettings
     let metrics: RequestMetrics
-    let inFlight = Locked(0)
+    /// For the requests that are worked on at the same time.
+    let places: Semaphore
     let time: TimeSource
 
     /// What Hummingbird calls the route of a request that has none.
@@ -49,12 +51,7 @@ struct ServiceResponder: HTTPResponder {
 
     private func limited(_ request: Request, context: ServiceContext) async -> Response {
         guard !Self.unlimitedPaths.contains(request.uri.path) else { return await answer(request, context: context) }
-        let admitted = inFlight.withLock { count in
-            guard count < settings.maxConcurrentRequests else { return false }
-            count += 1
-            return true
-        }
-        guard admitted else {
+        guard places.tryAcquire() else {
             var problem = Problem.unavailable(
                 "\(settings.maxConcurrentRequests) requests are being worked on, and more are not taken.",
                 policy: "concurrency-limit", retryAfter: .seconds(1))
@@ -63,7 +60,7 @@ struct ServiceResponder: HTTPResponder {
         }
         metrics.inFlight.increment()
         defer {
-            inFlight.withLock { $0 -= 1 }
+            places.release()
             metrics.inFlight.decrement()
         }
         return await answer(request, context: context)
