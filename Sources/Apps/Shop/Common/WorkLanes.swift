@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusPrimitives
 import Dispatch
 
@@ -30,28 +31,27 @@ final class WorkLanes: Sendable {
     ///
     /// - Throws: `Overloaded`, `CancellationError`, or what `body` throws.
     func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-        let maxWaiting = self.maxWaiting
-        let lane: Int? = waiting.withLock { counts in
+        try await Waiter.wait { waiter in
+            guard let lane = enter() else { return waiter.answer(.failure(Overloaded())) }
+            queues[lane].async {
+                let result = waiter.begin() ? Result { try body() } : nil
+                self.leave(lane)
+                if let result { waiter.answer(result) }
+            }
+        }
+    }
+
+    /// nil when all lines are full.
+    private func enter() -> Int? {
+        waiting.withLock { counts in
             guard let shortest = counts.indices.min(by: { counts[$0] < counts[$1] }), counts[shortest] < maxWaiting
             else { return nil }
             counts[shortest] += 1
             return shortest
         }
-        guard let lane else { throw Overloaded() }
-        let cancelled = Locked(false)
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Value, any Error>) in
-                queues[lane].async { [waiting] in
-                    let result = Result {
-                        if cancelled.withLock({ $0 }) { throw CancellationError() }
-                        return try body()
-                    }
-                    waiting.withLock { $0[lane] -= 1 }
-                    continuation.resume(with: result)
-                }
-            }
-        } onCancel: {
-            cancelled.withLock { $0 = true }
-        }
+    }
+
+    private func leave(_ lane: Int) {
+        waiting.withLock { $0[lane] -= 1 }
     }
 }

@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusCoordination
 import ApusPrimitives
 import ApusRPC
@@ -61,19 +62,17 @@ struct DashboardSource: Sendable {
     }
 
     private func health(of instances: [ServiceInstance]) async -> [ServiceInstance: DashboardSnapshot.Health] {
-        await withTaskGroup(of: (ServiceInstance, DashboardSnapshot.Health).self) { group in
-            var rest = instances[...]
-            for instance in rest.prefix(Self.maxConcurrent) {
-                group.addTask { (instance, await Self.health(of: instance)) }
+        let health = Locked<[ServiceInstance: DashboardSnapshot.Health]>([:])
+        // Fails only when nobody waits for the page any more.
+        try? await withWaitGroup(atMost: Self.maxConcurrent) { group in
+            for instance in instances {
+                try await group.go {
+                    let found = await Self.health(of: instance)
+                    health.withLock { $0[instance] = found }
+                }
             }
-            rest = rest.dropFirst(Self.maxConcurrent)
-            var health: [ServiceInstance: DashboardSnapshot.Health] = [:]
-            while let (instance, found) = await group.next() {
-                health[instance] = found
-                if let next = rest.popFirst() { group.addTask { (next, await Self.health(of: next)) } }
-            }
-            return health
         }
+        return health.withLock { $0 }
     }
 
     private static func health(of instance: ServiceInstance) async -> DashboardSnapshot.Health {
