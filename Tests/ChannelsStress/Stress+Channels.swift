@@ -8,10 +8,10 @@ func stressChannel(_ random: SeededRandom) async throws {
     let (producers, consumers, each) = (4, 4, 20)
     let received = (0..<consumers).map { _ in
         let givesUp = random.isOne(in: 2)
-        return Task {
+        return start {
             var numbers: [Int] = []
             while true {
-                let read = Task { try await channel.receive() }
+                let read = start { try await channel.receive() }
                 if givesUp, numbers.count % 3 == 0 { read.cancel() }
                 do {
                     guard let box = try await read.value else { return numbers }
@@ -42,7 +42,7 @@ func stressSelect(_ random: SeededRandom) async throws {
     let (a, b, c) = (channels[0], channels[1], channels[2])
     let quit = Channel<Void>()
     let readers = (0..<3).map { reader in
-        Task {
+        start {
             var numbers: [Int] = []
             func take(_ box: Unguarded<Int>?) -> Bool {
                 guard let box else { return false }
@@ -87,7 +87,7 @@ func stressSelect(_ random: SeededRandom) async throws {
 func stressTicker(_ random: SeededRandom) async throws {
     let ticker = Ticker(every: .milliseconds(1))
     let end = after(.milliseconds(4))
-    let reader = Task {
+    let reader = start {
         var ticks = 0
         for try await _ in ticker { ticks += 1 }
         return ticks
@@ -104,7 +104,7 @@ func stressBroadcast(_ random: SeededRandom) async throws {
     let policies: [BroadcastPolicy] = [.wait, .dropOldest, .dropNewest, .disconnect]
     let readers = (policies + [.wait]).map { policy in
         let subscription = broadcast.subscribe(capacity: 2, whenSlow: policy)
-        return Task {
+        return start {
             var got: [Int] = []
             do {
                 for try await element in subscription {

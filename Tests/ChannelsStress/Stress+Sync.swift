@@ -6,14 +6,15 @@ func stressWaitGroup(_ random: SeededRandom) async throws {
     let group = WaitGroup(20)
     let results = (0..<20).map { _ in Unguarded(0) }
     let waiters = (0..<4).map { _ in
-        Task {
+        start {
             try await group.wait()
+            afterLooking(at: group.count)
             return results.reduce(0) { $0 + $1.value }
         }
     }
     for waiter in waiters where random.isOne(in: 3) { waiter.cancel() }
     for (number, result) in results.enumerated() {
-        Task {
+        start {
             result.value = number
             group.done()
         }
@@ -32,6 +33,7 @@ func stressSemaphore(_ random: SeededRandom) async throws {
     let weights = (0..<60).map { _ in Int.random(in: 1...3, using: &random) }
     let done = await runAndCancel(weights, &random) { weight in
         try await semaphore.withPermits(weight) {
+            afterLooking(at: semaphore.available)
             // All permits: alone.
             if weight == 3 { count.value += 1 }
             await Task.yield()
@@ -40,6 +42,7 @@ func stressSemaphore(_ random: SeededRandom) async throws {
     }
     let expected = done.count { (try? $0.get()) == 3 }
     try await semaphore.acquire(3)
+    afterLooking(at: semaphore.available)
     try check(count.value == expected, "counted \(count.value) of \(expected)")
     semaphore.release(3)
 }
@@ -52,12 +55,14 @@ func stressReadWriteLock(_ random: SeededRandom) async throws {
     let done = await runAndCancel(writes, &random) { writes in
         if writes {
             try await lock.withWriteLock {
+                afterLooking(at: lock.waiting)
                 count.value += 1
                 await Task.yield()
             }
             return 1
         }
         try await lock.withReadLock {
+            afterLooking(at: lock.waiting)
             let before = count.value
             await Task.yield()
             if count.value != before { throw Broken(description: "written while it was read") }
@@ -82,8 +87,9 @@ func stressOnce(_ random: SeededRandom) async throws {
         return box
     }
     _ = await runAndCancel(Array(0..<12), &random) { _ in
-        let value = try await once.value.value
-        if value != 7 { throw Broken(description: "half made") }
+        let box = try await once.value
+        afterLooking(at: once.waiting)
+        if box.value != 7 { throw Broken(description: "half made") }
     }
     try check(try await once.value.value == 7, "half made")
     try check(made.value == 1, "made \(made.value) times")
@@ -94,12 +100,14 @@ func stressSingleFlight(_ random: SeededRandom) async throws {
     let flights = SingleFlight<Int, Unguarded<Int>>()
     let keys = (0..<40).map { $0 % 3 }
     let done = await runAndCancel(keys, &random) { key in
-        try await flights.share(key) {
+        let box = try await flights.run(key) {
             await Task.yield()
             let box = Unguarded(0)
             box.value = key
             return box
-        }.value.value == key
+        }
+        afterLooking(at: flights.waiting)
+        return box.value == key
     }
     try check(done.allSatisfy { (try? $0.get()) != false }, "another key's value")
     try check(flights.waiting == 0, "\(flights.waiting) still wait")
@@ -123,9 +131,16 @@ func stressGather(_ random: SeededRandom) async throws {
 func stressSignal(_ random: SeededRandom) async throws {
     var random = random
     let signal = Signal<Unguarded<Int>>()
-    let waiters = (0..<8).map { _ in Task { try await signal.value.value } }
+    let waiters = (0..<8).map { _ in
+        start {
+            let box = try await signal.value
+            // Settled by now: it answers from under its lock.
+            _ = try await signal.value
+            return box.value
+        }
+    }
     for waiter in waiters where random.isOne(in: 3) { waiter.cancel() }
-    Task {
+    start {
         let box = Unguarded(0)
         box.value = 3
         signal.send(box)
