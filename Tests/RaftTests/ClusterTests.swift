@@ -95,4 +95,52 @@ import Testing
         cluster.settle()
         for id in UInt64(3)...6 { #expect(cluster[id].commands == ["x"]) }
     }
+
+    @Test func aProposalAtAFollowerGoesToTheLeader() throws {
+        var cluster = TestCluster(3)
+        #expect(refusal { try cluster.run(2) { try $0.propose("early") } } == .noLeader)
+        #expect(refusal { try cluster.run(2) { _ = try $0.propose([Bytes]()) } } == .invalid)
+        cluster.elect(1)
+        var proposed: Proposed?
+        try cluster.run(2) { proposed = try $0.propose(["x", "y"]) }
+        #expect(proposed == .forwarded(to: NodeID(1)))
+        cluster.settle()
+        try cluster.run(1) { proposed = try $0.propose(["z"]) }
+        #expect(proposed == .appended(term: Term(1), first: LogIndex(4)))
+        cluster.settle()
+        for node in cluster.nodes { #expect(node.commands == ["x", "y", "z"]) }
+    }
+
+    @Test func aLostConnectionMeansProbingAgain() throws {
+        var cluster = TestCluster(3)
+        cluster.elect(1)
+        try cluster.run(1) { try $0.propose("x") }
+        cluster.takeQueue()
+        cluster.run(1) { $0.peerUnreachable(NodeID(2)) }
+        #expect(cluster[1].raft.status.peers[1].state == .probing)
+        #expect(cluster[1].raft.status.peers[1].nextIndex == LogIndex(2))
+        cluster.tick(4)
+        #expect(cluster[2].commands == ["x"])
+    }
+
+    @Test func aWholeClusterComesBackWithWhatWasCommitted() throws {
+        var cluster = TestCluster(3)
+        cluster.elect(1)
+        for number in 0..<5 { try cluster.run(1) { try $0.propose("c\(number)") } }
+        cluster.settle()
+        for id in 1...3 as ClosedRange<UInt64> { cluster[id].restart() }
+        cluster.takeQueue()
+        cluster.tick(60)
+        #expect(cluster.leader != nil)
+        for node in cluster.nodes { #expect(node.commands == (0..<5).map { "c\($0)" }) }
+    }
+
+    /// What one node is told to do while it hears from a leader would break that one's lease.
+    @Test func nobodyCampaignsWhileItHearsFromALeader() {
+        var cluster = TestCluster(3)
+        cluster.elect(1)
+        cluster.elect(2)
+        #expect(cluster.leader == 1)
+        #expect(cluster[2].term == 1)
+    }
 }

@@ -244,6 +244,18 @@ import Testing
         #expect((node.role == .leader) == hearsOne)
     }
 
+    /// What a leader still had to send is nobody's business when it leads no more.
+    @Test func whoStepsDownHasNothingLeftToSend() throws {
+        var raft = TestNode.leader().raft
+        _ = try raft.propose([Bytes("x")])
+        raft.step(
+            Message(from: NodeID(2), to: NodeID(1), term: Term(9), body: .heartbeat(commitIndex: .zero, round: 1)))
+        let write = raft.takeReady().write
+        raft.persisted(through: write?.sequence ?? 0)
+        while raft.hasReady, !raft.takeReady().messages.isEmpty {}
+        #expect(!raft.hasReady)
+    }
+
     // MARK: Disks (section 10.2.1, and beyond)
 
     @Test func aLeaderWhoseDiskHangsStepsDownAndLetsAnotherLead() throws {

@@ -190,6 +190,9 @@ import Testing
         #expect(node.answers(to: 3, term: 2, .voteRequest(9, 1)) == [])
         node.tick(10)
         #expect(node.answers(to: 3, term: 2, .voteRequest(9, 1)) == [.vote(granted: true)])
+        var alone = TestNode.member(of: 1, term: 1, options: RaftOptions())
+        alone.run { $0.campaign() }
+        #expect(alone.role == .leader, "who votes alone promised nobody")
     }
 
     // MARK: Dissertation, chapter 4

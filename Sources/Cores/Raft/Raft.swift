@@ -97,8 +97,10 @@ public struct Raft: Sendable {
         handedIndex = appliedIndex
         if applied < log.compactedIndex { pendingRestore = state.snapshot }
         incoming = state.partialSnapshot.map(IncomingSnapshot.init)
-        // It may have promised a leader not to vote just before it went down.
-        ticksSinceLeader = term > .zero ? 0 : self.options.electionTicks
+        // It may have promised a leader not to vote just before it went down; but there is none where it votes alone.
+        let isAlone =
+            log.configuration.voters == [id] && !log.configuration.isJoint && log.configurationIndex <= commitIndex
+        ticksSinceLeader = term > .zero && !isAlone ? 0 : self.options.electionTicks
         reads = ReadQueue(firstTicket: self.random.next())
         lastStanding = Standing(role: .follower, term: term, leader: nil)
         drawElectionTimeout()
