@@ -7,9 +7,9 @@ import ApusPrimitives
 /// let product = try await products.run(id) { try await database.product(id) }
 /// ```
 ///
-/// The work runs on a task of its own, with the priority and the task-local values of its first caller. A caller that is
-/// cancelled stops waiting, and the others get their result; when the last one is cancelled, so is the work. An error is
-/// shared like a value, and nothing is remembered when the work has ended.
+/// The work runs on a task of its own, with the priority and the task-local values of its first caller, so a deadline among
+/// them is the call's. A caller that is cancelled stops waiting, and the others get their result; when the last one is
+/// cancelled, so is the work. An error is shared like a value, and nothing is remembered when the work has ended.
 public final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// What several callers got from one call.
     public struct Shared: Sendable {

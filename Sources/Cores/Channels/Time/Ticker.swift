@@ -7,7 +7,8 @@ public import ApusPrimitives
 /// ```
 ///
 /// A reader that is slow misses ticks: one waits for it at most, nothing piles up, and the rhythm is kept. Each tick is the
-/// moment at which it was sent; the machine's clock ticks on whole milliseconds. It ends with `stop`, and when nobody has the ticker any more.
+/// moment at which it was sent; the machine's clock ticks on whole milliseconds. It ends with `stop`, and when nobody can
+/// read it any more.
 public final class Ticker: AsyncSequence, Sendable {
     private struct State {
         var ticker: TickerState
@@ -26,11 +27,7 @@ public final class Ticker: AsyncSequence, Sendable {
         setAlarm()
     }
 
-    deinit {
-        stop()
-    }
-
-    /// For `select`. It ends with the ticker, so keep that.
+    /// For `select`.
     public var ticks: Channel<MonotonicTime>.Receiver { channel.receiver }
 
     /// How many ticks the reader missed so far.
@@ -62,23 +59,27 @@ public final class Ticker: AsyncSequence, Sendable {
     }
 
     private func setAlarm() {
+        Self.setAlarm(state, channel, time)
+    }
+
+    /// The alarm keeps neither the ticker nor its channel alive.
+    private static func setAlarm(_ state: Locked<State>, _ channel: Channel<MonotonicTime>, _ time: TimeSource) {
         let (moment, generation) = state.withLock { ($0.ticker.next, $0.ticker.generation) }
-        let cancelAlarm = time.alarm(at: moment) { [weak self] in self?.goOff(generation) }
+        let cancelAlarm = time.alarm(at: moment) { [weak channel] in
+            guard let channel else { return }
+            let now = time.now()
+            let (ticks, isCurrent) = state.withLock { state in
+                (state.ticker.wentOff(generation, at: now), state.ticker.isCurrent(generation))
+            }
+            if ticks, !channel.trySend(now).isSent { state.withLock { $0.ticker.notTaken() } }
+            if isCurrent { setAlarm(state, channel, time) }
+        }
         let isOutOfDate = state.withLock { state in
             guard state.ticker.isCurrent(generation) else { return true }
             state.cancelAlarm = cancelAlarm
             return false
         }
         if isOutOfDate { cancelAlarm() }
-    }
-
-    private func goOff(_ generation: Int) {
-        let now = time.now()
-        let (ticks, isCurrent) = state.withLock { state in
-            (state.ticker.wentOff(generation, at: now), state.ticker.isCurrent(generation))
-        }
-        if ticks, !channel.trySend(now).isSent { state.withLock { $0.ticker.notTaken() } }
-        if isCurrent { setAlarm() }
     }
 
     public func makeAsyncIterator() -> Iterator {
