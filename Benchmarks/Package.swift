@@ -22,7 +22,7 @@ let package = Package(
     targets: [
         .target(name: "Allocations", path: "Allocations"),
         .executableTarget(
-            name: "channels",
+            name: "channel-benchmark",
             dependencies: [
                 "Allocations",
                 .product(name: "ApusChannels", package: "apus"),

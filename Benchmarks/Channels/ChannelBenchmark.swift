@@ -1,7 +1,7 @@
 import Allocations
 import ApusChannels
 
-/// `channels WORKLOAD IMPLEMENTATION OPERATIONS` measures one workload and prints a line: nanoseconds and allocations an
+/// `channel-benchmark WORKLOAD IMPLEMENTATION OPERATIONS` measures one workload and prints a line: nanoseconds and allocations an
 /// operation. `Benchmarks/channels.py` runs it, alternating with Go.
 @main
 struct ChannelBenchmark {
@@ -9,7 +9,7 @@ struct ChannelBenchmark {
         let arguments = CommandLine.arguments
         guard arguments.count == 4, let workload = Workload(rawValue: arguments[1]), let operations = Int(arguments[3])
         else {
-            print("usage: channels WORKLOAD IMPLEMENTATION OPERATIONS")
+            print("usage: channel-benchmark WORKLOAD IMPLEMENTATION OPERATIONS")
             print("workloads: \(Workload.allCases.map(\.rawValue).joined(separator: " "))")
             print("implementations: channel channel-executor channel-executor-1 async-stream async-channel")
             return

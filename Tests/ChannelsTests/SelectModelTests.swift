@@ -119,7 +119,7 @@ private struct SelectRun {
     mutating func happened(_ wish: Wish, _ player: Player, _ action: SelectAction) async throws -> String? {
         let other: NaiveChannel.Waiting?
         var got = Ending(index: -1)
-        do { got = try await player.cases.run(action.index) } catch is ChannelClosed {
+        do { got = try await player.cases.runFully(action.index) } catch is ChannelClosed {
             return model[wish.channel].isClosed ? nil : "refused by an open channel"
         }
         if let value = wish.value {
@@ -143,7 +143,7 @@ private struct SelectRun {
         guard player.ticket.outcome == index else { return "\(expected) ended with \(player.ticket.outcome)" }
         let wish = wishes[player.id]![index]
         player.cases.leave(index, player.ticket)
-        let ending = try await player.cases.run(index)
+        let ending = try await player.cases.runFully(index)
         let wanted = Ending(index: index, value: wish.value == nil ? expected.value : nil)
         return ending == wanted ? nil : "\(expected) got \(ending)"
     }
@@ -178,7 +178,7 @@ private struct SelectRun {
             player.cases.leave(number, player.ticket)
             let sends = wishes[player.id]![number].value != nil
             do {
-                let ending = try await player.cases.run(number)
+                let ending = try await player.cases.runFully(number)
                 if sends || ending.value != nil { return "a closed channel gave \(ending)" }
             } catch is ChannelClosed {
                 if !sends { return "a receive was refused" }

@@ -58,6 +58,7 @@ struct PlantedTree {
             mutating func core(_ name: String) { fatalError() }
 
             house.core("Primitives")
+            house.core("Channels", on: ["Primitives"])
             house.core("Resilience", on: ["Primitives"])
             house.core("KV", on: ["Primitives"])
             house.core("Late", on: ["Primitives"])
@@ -74,6 +75,11 @@ struct PlantedTree {
             """
         ),
         ("Sources/Cores/Primitives/Locked.swift", "public import NIOConcurrencyHelpers\n\nlet lock = NIOLock()\n"),
+        (
+            "Sources/Cores/Primitives/ThreadParker.swift",
+            "internal import Glibc\n\nfunc now() { clock_gettime(0, nil) }\n"
+        ),
+        ("Sources/Cores/Channels/ExecutorThread.swift", "internal import Musl\n"),
         (
             "Sources/Cores/Resilience/Wait.swift",
             "import ApusPrimitives\n\nfunc wait() async { _ = ContinuousClock() }\n"

@@ -11,6 +11,10 @@ extension TidyTests {
         Plant("core-import", core, "public import Dispatch\n"),
         Plant("core-import", line: 2, core, "// A lock.\nimport NIOConcurrencyHelpers\n"),
         Plant("core-import", "Sources/Cores/Resilience/New.swift", "import Foundation\n"),
+        Plant("core-import", core, "import Glibc\n"),
+        Plant("core-import", "Sources/Cores/Primitives/New.swift", "import Glibc\n"),
+        Plant("core-import", "Sources/Cores/Primitives/ShortLock.swift", "import Foundation\n"),
+        Plant("core-import", "Sources/Cores/KV/ExecutorThread.swift", "import Musl\n"),
         Plant("arrow", core, "import ApusRPC\n"),
         Plant("arrow", core, "import ApusLate\n"),
         Plant("arrow", platform, "import ApusGateway\n"),
@@ -36,6 +40,8 @@ extension TidyTests {
             "NIODeadline.now()",
         ].map { Plant("core-clock", core, "let now = \($0)\n") } + [
             Plant("core-clock", "Sources/Cores/Resilience/New.swift", "let now = SuspendingClock.now\n"),
+            Plant("core-clock", "Sources/Cores/Primitives/ThreadParker.swift", "let now = SuspendingClock.now\n"),
+            Plant("core-clock", "Sources/Cores/Primitives/New.swift", "clock_gettime(0, &t)\n"),
             Plant("core-clock", line: 3, core, "/* one\n two */\nlet text = \"at \\(Date())\"\n"),
         ]
 

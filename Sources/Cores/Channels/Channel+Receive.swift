@@ -49,15 +49,15 @@ extension Channel where Element: ~Copyable {
         return .received(parcel.take()!.open())
     }
 
-    @usableFromInline
+    @inlinable
     func waitToReceive(_ place: ChannelPlace<Element>) async throws -> ChannelParcel<Element>? {
-        let wake = await withTaskCancellationHandler {
-            await withUnsafeContinuation { self.parkReceiver(place, $0) }
-        } onCancel: {
+        let wake = await suspendCancellably {
             self.lock.lock()
             let waiter = self.state.withdrawReceiver(place.node)
             self.lock.unlock()
             waiter?.resume(.cancelled)
+        } _: {
+            self.parkReceiver(place, $0)
         }
         lock.lock()
         let parcel = state.release(place.node)
@@ -73,7 +73,7 @@ extension Channel where Element: ~Copyable {
     }
 
     /// Waits, unless the channel has changed since, or the task was cancelled (see `parkSender`).
-    @usableFromInline
+    @inlinable
     func parkReceiver(_ place: ChannelPlace<Element>, _ continuation: UnsafeContinuation<ChannelWake, Never>) {
         let node = place.node
         lock.lock()

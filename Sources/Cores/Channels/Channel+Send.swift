@@ -53,15 +53,15 @@ extension Channel where Element: ~Copyable {
         return ChannelClosed(cause: state.cause)
     }
 
-    @usableFromInline
+    @inlinable
     func waitToSend(_ place: ChannelPlace<Element>) async throws {
-        let wake = await withTaskCancellationHandler {
-            await withUnsafeContinuation { self.parkSender(place, $0) }
-        } onCancel: {
+        let wake = await suspendCancellably {
             self.lock.lock()
             let waiter = self.state.withdrawSender(place.node)
             self.lock.unlock()
             waiter?.resume(.cancelled)
+        } _: {
+            self.parkSender(place, $0)
         }
         lock.lock()
         let unsent = state.release(place.node)
@@ -77,7 +77,7 @@ extension Channel where Element: ~Copyable {
 
     /// Waits, unless the channel has changed since, or the task was cancelled: a cancellation sets its mark before it
     /// runs its handler, so either the mark is seen here or the handler finds the node.
-    @usableFromInline
+    @inlinable
     func parkSender(_ place: ChannelPlace<Element>, _ continuation: UnsafeContinuation<ChannelWake, Never>) {
         let node = place.node
         lock.lock()

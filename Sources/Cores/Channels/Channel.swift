@@ -15,10 +15,10 @@ public import ApusPrimitives
 ///
 /// Source: C. A. R. Hoare, "Communicating Sequential Processes" (1978); the promises are those of the Go language
 /// specification (channel types, send statements, receive operator, close) and of the Go memory model.
-// Safe: `state` is reached only while `lock` is held.
+// Safe: `state` is reached only while `lock` is held; so its exclusivity need not be checked once more at run time.
 public final class Channel<Element: ~Copyable>: @unchecked Sendable {
     @usableFromInline let lock = ShortLock()
-    @usableFromInline var state: ChannelState<Element, ChannelWaiter>
+    @exclusivity(unchecked) @usableFromInline var state: ChannelState<Element, ChannelWaiter>
 
     /// - Parameter capacity: how many elements wait in the channel at most, from 0; memory for them is taken at once.
     @inlinable

@@ -19,6 +19,11 @@ enum ExecutorThread {
         pthread_getspecific(workerKey).map { Unmanaged<ExecutorWorker>.fromOpaque($0).takeUnretainedValue() }
     }
 
+    /// From now on this thread is nobody's.
+    static func leave() {
+        pthread_setspecific(workerKey, nil)
+    }
+
     /// How many threads can run at once here.
     static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
@@ -44,7 +49,6 @@ enum ExecutorThread {
         pthread_setspecific(workerKey, context)
         let worker = Unmanaged<ExecutorWorker>.fromOpaque(context)
         worker.takeUnretainedValue().run()
-        pthread_setspecific(workerKey, nil)
         worker.release()
         return nil
     }

@@ -2,7 +2,7 @@ import ApusPrimitives
 import Synchronization
 
 /// One thread of a `ChannelExecutor`, with the jobs that were made ready on it.
-// Safe: `makesWork`, `turns` and `pulses` belong to the worker's own thread.
+// Safe: `makesWork`, `turns`, `pulses` and `keptAlive` belong to the worker's own thread.
 final class ExecutorWorker: @unchecked Sendable {
     /// What came from other threads is looked at after so many jobs, even while there are own ones.
     private static let turnsPerForeignLook = 64
@@ -10,7 +10,9 @@ final class ExecutorWorker: @unchecked Sendable {
     private static let shortestNapNanoseconds = 50_000
     private static let longestNapNanoseconds = 1_000_000
 
-    let executor: ChannelExecutor
+    /// Unowned without a check, as every `enqueue` looks at it: `keptAlive` holds it while the thread runs.
+    unowned(unsafe) let executor: ChannelExecutor
+    private var keptAlive: ChannelExecutor?
     let index: Int
     let queue = ExecutorQueue()
     let parker = ThreadParker()
@@ -22,6 +24,7 @@ final class ExecutorWorker: @unchecked Sendable {
 
     init(_ executor: ChannelExecutor, index: Int, of count: Int) {
         self.executor = executor
+        keptAlive = executor
         self.index = index
         pulses = Array(repeating: ExecutorPulse(), count: count)
     }
@@ -43,7 +46,11 @@ final class ExecutorWorker: @unchecked Sendable {
                 job.runSynchronously(on: unowned)
                 jobsDone.store(jobsDone.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
             } else if executor.isOver {
-                return executor.workerEnded()
+                // What is made ready from here on must not land in the queue of a thread that is gone.
+                ExecutorThread.leave()
+                executor.workerEnded()
+                keptAlive = nil
+                return
             } else {
                 rest()
                 makesWork = false

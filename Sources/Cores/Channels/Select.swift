@@ -24,17 +24,17 @@ public func select<Cases: SelectCases & ~Copyable>(
     cases.unlockAll()
     if let action {
         action.waiter?.resume(.done)
-        return try await cases.run(action.index)
+        return try await cases.runFully(action.index)
     }
-    if cases.fallback >= 0 { return try await cases.run(cases.fallback) }
+    if cases.fallback >= 0 { return try await cases.runFully(cases.fallback) }
     let ticket = SelectTicket()
     let cancelTimer = cases.timeout >= 0 ? cases.startTimer(ticket) : nil
     let won = await selectWaiting(&cases, ticket)
     cancelTimer?()
     switch won {
     case SelectTicket.Mark.cancelled: throw CancellationError()
-    case SelectTicket.Mark.expired: return try await cases.run(cases.timeout)
-    default: return try await cases.run(won)
+    case SelectTicket.Mark.expired: return try await cases.runFully(cases.timeout)
+    default: return try await cases.runFully(won)
     }
 }
 
@@ -42,12 +42,10 @@ public func select<Cases: SelectCases & ~Copyable>(
 @inlinable
 func selectWaiting<Cases: SelectCases & ~Copyable>(_ cases: inout Cases, _ ticket: SelectTicket) async -> Int {
     var performed: Int?
-    await withTaskCancellationHandler {
-        await withUnsafeContinuation { continuation in
-            performed = parkSelect(&cases, ticket, continuation)
-        }
-    } onCancel: {
+    _ = await suspendCancellably {
         ticket.cancel()
+    } _: { continuation in
+        performed = parkSelect(&cases, ticket, continuation)
     }
     if let performed { return performed }
     let won = ticket.outcome
@@ -60,19 +58,19 @@ func selectWaiting<Cases: SelectCases & ~Copyable>(_ cases: inout Cases, _ ticke
 /// - Returns: the number of the case that happened at once, or why none will; nil when it waits.
 @inlinable
 func parkSelect<Cases: SelectCases & ~Copyable>(
-    _ cases: inout Cases, _ ticket: SelectTicket, _ continuation: UnsafeContinuation<Void, Never>
+    _ cases: inout Cases, _ ticket: SelectTicket, _ continuation: UnsafeContinuation<ChannelWake, Never>
 ) -> Int? {
     cases.lockAll()
     if let action = cases.performAny() {
         cases.unlockAll()
         action.waiter?.resume(.done)
-        continuation.resume()
+        continuation.resume(returning: .done)
         return action.index
     }
     ticket.continuation = continuation
     cases.park(ticket, first: 0)
     let waits = ticket.park()
     cases.unlockAll()
-    if !waits { continuation.resume() }
+    if !waits { continuation.resume(returning: .done) }
     return nil
 }

@@ -32,7 +32,11 @@ public protocol SelectCases<Output>: ~Copyable {
 
     /// - Returns: cancels it.
     func startTimer(_ ticket: SelectTicket) -> (@Sendable () -> Void)?
-    /// Runs the handler of the case `index`.
+    /// Runs the handler of the case `index`, if it does not wait for anything.
+    ///
+    /// - Returns: nil when it may; then `run` does it.
+    mutating func runAtOnce(_ index: Int) throws -> Output?
+    /// Runs the handler of the case `index`, after `runAtOnce` has answered nil.
     mutating func run(_ index: Int) async throws -> Output
 }
 
@@ -58,6 +62,14 @@ extension SelectCases where Self: ~Copyable {
 
     @inlinable
     public func startTimer(_ ticket: SelectTicket) -> (@Sendable () -> Void)? { nil }
+
+    /// An async call ends with a hop to the caller's executor, at every level of the pairs: a handler that does not wait
+    /// need not pay for it.
+    @inlinable
+    mutating func runFully(_ index: Int) async throws -> Output {
+        if let output = try runAtOnce(index) { return output }
+        return try await run(index)
+    }
 
     @inlinable
     func lockAll() {
@@ -87,4 +99,11 @@ extension SelectCases where Self: ~Copyable {
             if let action = perform(&skip, first: 0) { return action }
         }
     }
+}
+
+/// What a case does when it has happened.
+@usableFromInline
+enum SelectHandler<Input: ~Copyable, Output> {
+    case atOnce((consuming sending Input) throws -> Output)
+    case waiting((consuming sending Input) async throws -> Output)
 }

@@ -89,6 +89,11 @@ public struct SelectMaybe<Cases: SelectCases & ~Copyable>: SelectCases, ~Copyabl
     }
 
     @inlinable
+    public mutating func runAtOnce(_ index: Int) throws -> Cases.Output? {
+        try cases!.runAtOnce(index)
+    }
+
+    @inlinable
     public mutating func run(_ index: Int) async throws -> Cases.Output {
         try await cases!.run(index)
     }

@@ -16,6 +16,9 @@ public struct SelectOtherwise<Output>: SelectCases, ~Copyable {
     public var fallback: Int { 0 }
 
     @inlinable
+    public mutating func runAtOnce(_ index: Int) throws -> Output? { nil }
+
+    @inlinable
     public mutating func run(_ index: Int) async throws -> Output {
         try await handler()
     }
@@ -45,6 +48,9 @@ public struct SelectTimeout<Output>: SelectCases, ~Copyable {
     }
 
     @inlinable
+    public mutating func runAtOnce(_ index: Int) throws -> Output? { nil }
+
+    @inlinable
     public mutating func run(_ index: Int) async throws -> Output {
         try await handler()
     }
@@ -57,6 +63,9 @@ public struct SelectNothing: SelectCases, ~Copyable {
 
     @inlinable
     public var count: Int { 0 }
+
+    @inlinable
+    public mutating func runAtOnce(_ index: Int) throws -> Void? { nil }
 
     @inlinable
     public mutating func run(_ index: Int) async throws {

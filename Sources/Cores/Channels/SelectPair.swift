@@ -67,6 +67,12 @@ where First.Output == Last.Output {
     }
 
     @inlinable
+    public mutating func runAtOnce(_ index: Int) throws -> First.Output? {
+        let count = first.count
+        return index < count ? try first.runAtOnce(index) : try last.runAtOnce(index - count)
+    }
+
+    @inlinable
     public mutating func run(_ index: Int) async throws -> First.Output {
         let count = first.count
         return index < count ? try await first.run(index) : try await last.run(index - count)

@@ -3,15 +3,13 @@ public import ApusPrimitives
 /// A case of `select` that receives; made by `receive(from:)`.
 public struct SelectReceive<Element: ~Copyable, Output>: SelectCases, ~Copyable {
     @usableFromInline let channel: Channel<Element>?
-    @usableFromInline let handler: (consuming sending Element?) async throws -> Output
+    @usableFromInline let handler: SelectHandler<Element?, Output>
     @usableFromInline var place: ChannelPlace<Element>?
     @usableFromInline var parcel: ChannelParcel<Element>?
     @usableFromInline var cause: (any Error)?
 
     @inlinable
-    init(
-        _ channel: Channel<Element>?, _ handler: @escaping (consuming sending Element?) async throws -> Output
-    ) {
+    init(_ channel: Channel<Element>?, _ handler: SelectHandler<Element?, Output>) {
         self.channel = channel
         self.handler = handler
     }
@@ -85,11 +83,17 @@ public struct SelectReceive<Element: ~Copyable, Output>: SelectCases, ~Copyable 
     }
 
     @inlinable
-    public mutating func run(_ index: Int) async throws -> Output {
+    public mutating func runAtOnce(_ index: Int) throws -> Output? {
         if let cause { throw cause }
-        switch parcel.take() {
-        case .some(let parcel): return try await handler(parcel.open())
-        case .none: return try await handler(nil)
+        guard case .atOnce(let handler) = handler else { return nil }
+        return try handler(parcel.take()?.open())
+    }
+
+    @inlinable
+    public mutating func run(_ index: Int) async throws -> Output {
+        switch handler {
+        case .atOnce(let handler): try handler(parcel.take()?.open())
+        case .waiting(let handler): try await handler(parcel.take()?.open())
         }
     }
 }
@@ -100,17 +104,31 @@ public struct SelectReceive<Element: ~Copyable, Output>: SelectCases, ~Copyable 
 /// - Parameter channel: nil is a channel on which nothing ever comes, as in Go.
 @inlinable
 public func receive<Element: ~Copyable, Output>(
-    from channel: Channel<Element>?, _ handler: @escaping (consuming sending Element?) async throws -> Output
+    from channel: Channel<Element>?, _ handler: @escaping (consuming sending Element?) throws -> Output
 ) -> SelectReceive<Element, Output> {
-    SelectReceive(channel, handler)
+    SelectReceive(channel, .atOnce(handler))
 }
 
-/// A case of `select`: the next element of `channel`, or nil once it is closed and drained.
-///
-/// - Parameter channel: nil is a channel on which nothing ever comes, as in Go.
+/// A case of `select` with a handler that waits; see above.
+@inlinable
+public func receive<Element: ~Copyable, Output>(
+    from channel: Channel<Element>?, _ handler: @escaping (consuming sending Element?) async throws -> Output
+) -> SelectReceive<Element, Output> {
+    SelectReceive(channel, .waiting(handler))
+}
+
+/// A case of `select`: the next element of `channel`, or nil once it is closed and drained; see above.
+@inlinable
+public func receive<Element: ~Copyable, Output>(
+    from channel: ReceiveChannel<Element>?, _ handler: @escaping (consuming sending Element?) throws -> Output
+) -> SelectReceive<Element, Output> {
+    SelectReceive(channel?.channel, .atOnce(handler))
+}
+
+/// A case of `select` with a handler that waits; see above.
 @inlinable
 public func receive<Element: ~Copyable, Output>(
     from channel: ReceiveChannel<Element>?, _ handler: @escaping (consuming sending Element?) async throws -> Output
 ) -> SelectReceive<Element, Output> {
-    SelectReceive(channel?.channel, handler)
+    SelectReceive(channel?.channel, .waiting(handler))
 }

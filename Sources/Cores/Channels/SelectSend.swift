@@ -3,7 +3,7 @@ public import ApusPrimitives
 /// A case of `select` that sends; made by `send(_:to:)`.
 public struct SelectSend<Element: ~Copyable, Output>: SelectCases, ~Copyable {
     @usableFromInline let channel: Channel<Element>?
-    @usableFromInline let handler: () async throws -> Output
+    @usableFromInline let handler: SelectHandler<Void, Output>
     @usableFromInline var place: ChannelPlace<Element>?
     @usableFromInline var parcel: ChannelParcel<Element>?
     @usableFromInline var closed: ChannelClosed?
@@ -11,7 +11,7 @@ public struct SelectSend<Element: ~Copyable, Output>: SelectCases, ~Copyable {
     @inlinable
     init(
         _ element: consuming sending Element, _ channel: Channel<Element>?,
-        _ handler: @escaping () async throws -> Output
+        _ handler: SelectHandler<Void, Output>
     ) {
         self.channel = channel
         self.handler = handler
@@ -88,9 +88,18 @@ public struct SelectSend<Element: ~Copyable, Output>: SelectCases, ~Copyable {
     }
 
     @inlinable
-    public mutating func run(_ index: Int) async throws -> Output {
+    public mutating func runAtOnce(_ index: Int) throws -> Output? {
         if let closed { throw closed }
-        return try await handler()
+        guard case .atOnce(let handler) = handler else { return nil }
+        return try handler(())
+    }
+
+    @inlinable
+    public mutating func run(_ index: Int) async throws -> Output {
+        switch handler {
+        case .atOnce(let handler): try handler(())
+        case .waiting(let handler): try await handler(())
+        }
     }
 }
 
@@ -100,19 +109,32 @@ public struct SelectSend<Element: ~Copyable, Output>: SelectCases, ~Copyable {
 /// - Parameter channel: nil is a channel that nobody ever receives from, as in Go.
 @inlinable
 public func send<Element: ~Copyable, Output>(
-    _ element: consuming sending Element, to channel: Channel<Element>?,
-    _ handler: @escaping () async throws -> Output
+    _ element: consuming sending Element, to channel: Channel<Element>?, _ handler: @escaping () throws -> Output
 ) -> SelectSend<Element, Output> {
-    SelectSend(element, channel, handler)
+    SelectSend(element, channel, .atOnce { _ in try handler() })
 }
 
-/// A case of `select`: sends `element`, if this case is the one that happens; otherwise the element is destroyed.
-///
-/// - Parameter channel: nil is a channel that nobody ever receives from, as in Go.
+/// A case of `select` with a handler that waits; see above.
+@inlinable
+public func send<Element: ~Copyable, Output>(
+    _ element: consuming sending Element, to channel: Channel<Element>?, _ handler: @escaping () async throws -> Output
+) -> SelectSend<Element, Output> {
+    SelectSend(element, channel, .waiting { _ in try await handler() })
+}
+
+/// A case of `select`: sends `element`, if this case is the one that happens; see above.
+@inlinable
+public func send<Element: ~Copyable, Output>(
+    _ element: consuming sending Element, to channel: SendChannel<Element>?, _ handler: @escaping () throws -> Output
+) -> SelectSend<Element, Output> {
+    SelectSend(element, channel?.channel, .atOnce { _ in try handler() })
+}
+
+/// A case of `select` with a handler that waits; see above.
 @inlinable
 public func send<Element: ~Copyable, Output>(
     _ element: consuming sending Element, to channel: SendChannel<Element>?,
     _ handler: @escaping () async throws -> Output
 ) -> SelectSend<Element, Output> {
-    SelectSend(element, channel?.channel, handler)
+    SelectSend(element, channel?.channel, .waiting { _ in try await handler() })
 }

@@ -17,7 +17,7 @@ public final class SelectTicket: @unchecked Sendable {
     }
 
     @usableFromInline let winner = Atomic<Int>(Mark.open)
-    @usableFromInline var continuation: UnsafeContinuation<Void, Never>?
+    @usableFromInline var continuation: UnsafeContinuation<ChannelWake, Never>?
     @usableFromInline var wake = ChannelWake.done
 
     @inlinable
@@ -37,7 +37,7 @@ public final class SelectTicket: @unchecked Sendable {
     @inlinable
     func resume(_ wake: ChannelWake) {
         self.wake = wake
-        continuation.unsafelyUnwrapped.resume()
+        continuation.unsafelyUnwrapped.resume(returning: wake)
     }
 
     /// From now on it can be won.
