@@ -150,6 +150,9 @@ house.platform(
     "Coordination", on: ["Primitives", "Channels", "Resilience", "KV", "Storage"],
     using: [.configuration, .lifecycle, .logging])
 house.platform(
+    "Node", on: ["Primitives", "Channels", "Raft", "Storage"],
+    using: [.deque, .lifecycle, .logging, .metrics, .nioCore, .nioPosix])
+house.platform(
     "RPC", on: ["Primitives", "Resilience", "Placement", "Observability", "Coordination"],
     using: [.asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
 house.platform(
@@ -186,6 +189,9 @@ house.tests("KV", on: ["Primitives", "KV"])
 house.tests("Raft", on: ["Primitives", "Raft"], except: ["Transcripts"])
 house.tests(
     "Observability", on: ["Primitives", "Observability"], support: ["TestSupport"], using: [.logging, .metrics])
+house.tests(
+    "Node", on: ["Primitives", "Channels", "Raft", "Node"], support: ["TestSupport"],
+    using: [.logging, .nioCore, .nioPosix])
 house.support("SQLConformance", on: ["Primitives", "SQL"])
 house.tests("SQL", on: ["Primitives", "SQL"], support: ["SQLConformance", "TestSupport"])
 house.support("DiskSimulation", on: ["Primitives", "Storage"])

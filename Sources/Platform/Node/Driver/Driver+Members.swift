@@ -1,0 +1,115 @@
+import ApusPrimitives
+import ApusRaft
+import Logging
+
+/// A caller that waits for a change of members to be in force and committed.
+struct ChangeWaiter {
+    let index: LogIndex
+    let term: Term
+    let deadline: UInt64
+    let finish: @Sendable (Result<Void, NodeError>) -> Void
+}
+
+extension Driver {
+    /// - Parameter members: the addresses of those who are new.
+    func change(
+        _ steps: [ConfigurationChange.Step], _ members: [Member],
+        _ finish: @escaping @Sendable (Result<Void, NodeError>) -> Void
+    ) {
+        if isEnded { return finish(.failure(inbox.end ?? stopped)) }
+        // With everybody's address: a node that joins learns all of them.
+        var addresses = known
+        addresses.learn(MemberBook(members))
+        let change = ConfigurationChange(steps, context: addresses.encoded())
+        do throws(Refusal) {
+            let (term, index) = try raft.propose(change)
+            changes.append(
+                ChangeWaiter(
+                    index: index, term: term, deadline: now + UInt64(settings.timeoutTicks), finish: finish))
+        } catch {
+            finish(.failure(NodeError(error, leader: leader)))
+        }
+    }
+
+    func transferLeadership(to target: NodeID) -> NodeError? {
+        if isEnded { return inbox.end ?? stopped }
+        do throws(Refusal) {
+            try raft.transferLeadership(to: target)
+            return nil
+        } catch {
+            return NodeError(error, leader: leader)
+        }
+    }
+
+    /// A change is done when its own entry is applied, and the joint configuration, if it needed one, is left.
+    func settleChanges(_ entry: Entry) {
+        changes.removeAll { change in
+            if entry.index == change.index, entry.term != change.term {
+                change.finish(
+                    .failure(
+                        NodeError(
+                            .notLeader, "another leader took over before the change was committed",
+                            retry: .after(.milliseconds(100)), leader: leader)))
+                return true
+            }
+            guard entry.index >= change.index, case .configuration(let configuration, _) = entry.payload,
+                !configuration.isJoint
+            else { return false }
+            change.finish(.success(()))
+            return true
+        }
+    }
+
+    func expireChanges() {
+        changes.removeAll { change in
+            guard change.deadline <= now else { return false }
+            change.finish(
+                .failure(
+                    NodeError(.timeout, "the change of members was not committed in time", mayHaveHappened: true)))
+            return true
+        }
+    }
+
+    func endChanges(_ error: NodeError) {
+        for change in changes { change.finish(.failure(error)) }
+        changes = []
+    }
+
+    /// A configuration is in force as soon as it is in the log: its members have to be reached before it is committed.
+    func learn(from entries: [Entry]) {
+        for entry in entries {
+            guard case .configuration(_, let context) = entry.payload else { continue }
+            if let addresses = MemberBook(decoding: context) { known.learn(addresses) }
+            updatePeers()
+        }
+    }
+
+    /// - Parameter member: a peer who told where it listens.
+    func met(_ member: Member) {
+        guard known[member.id] == nil, !member.address.isEmpty else { return }
+        known.learn(MemberBook([member]))
+        updatePeers()
+    }
+
+    func updatePeers() {
+        let members = raft.configuration.members
+        // Who belongs to nothing yet answers whoever introduced itself.
+        let reachable = members.isEmpty ? known.sorted : members.compactMap { known[$0] }
+        let others = reachable.filter { $0.id != id }
+        guard others != peers else { return }
+        peers = others
+        transport.update(peers: others)
+    }
+
+    func membersApplied(_ configuration: Configuration, _ context: Bytes, at entry: Entry) {
+        if let addresses = MemberBook(decoding: context) { book.learn(addresses) }
+        book.keep(configuration.members)
+        updatePeers()
+        logger.info(
+            "members changed",
+            metadata: [
+                "node": "\(id)", "voters": "\(configuration.voters)", "learners": "\(configuration.learners)",
+                "joint": "\(configuration.isJoint)", "index": "\(entry.index)",
+            ])
+    }
+}

@@ -1,0 +1,31 @@
+public import ApusRaft
+
+/// A look at a node, for people, health checks and tests.
+public struct NodeStatus: Sendable {
+    /// What the core says.
+    public let raft: Status
+    /// The members of the configuration in force, with the addresses that are known of them, in ascending order.
+    public let members: [Member]
+    /// Where the leader listens, when one is known.
+    public let leader: Member?
+    /// Everything up to here is in the state machine.
+    public let appliedIndex: LogIndex
+    /// Proposals and reads without an answer.
+    public let waiting: Int
+    /// The sessions of proposers that the cluster remembers.
+    public let sessions: Int
+    public let isTakingSnapshot: Bool
+    /// It gets its state from a snapshot, and serves no reads meanwhile.
+    public let isRestoring: Bool
+
+    init(_ driver: Driver) {
+        raft = driver.raft.status
+        members = driver.raft.configuration.members.map { driver.known[$0] ?? Member($0) }
+        leader = driver.leader
+        appliedIndex = driver.appliedIndex
+        waiting = driver.inbox.waiting
+        sessions = driver.sessions.count
+        isTakingSnapshot = driver.isTakingSnapshot
+        isRestoring = driver.restoring != nil
+    }
+}

@@ -1,0 +1,132 @@
+import ApusPrimitives
+public import ApusRaft
+
+extension ReplicatedNode {
+    /// Proposes a command; waits for a leader, if there is none, and until the command is applied on this node.
+    ///
+    /// - Returns: what `StateMachine.apply` returned here.
+    /// - Throws: `NodeError`; `CancellationError` when the task is cancelled, and then nobody knows whether the command takes
+    ///   effect.
+    public func propose(_ command: some Collection<UInt8> & Sendable) async throws -> Machine.Answer {
+        guard command.count <= settings.maximumCommandBytes else {
+            throw NodeError(
+                .invalidRequest, "a command of \(command.count) bytes, more than \(settings.maximumCommandBytes)")
+        }
+        let waiter = AnswerWaiter<Machine.Answer>(envelope: Envelope.make(command))
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                waiter.continuation = continuation
+                do throws(NodeError) {
+                    try inbox.add(waiter)
+                } catch {
+                    waiter.fail(error)
+                }
+            }
+        } onCancel: {
+            inbox.add { $0.cancel(waiter) }
+        }
+    }
+
+    /// Reads the state linearizably: it has everything that was answered, on any node, before this call.
+    ///
+    /// - Parameters:
+    ///   - mode: `.quorum` asks a majority whether the leader still leads; `.lease` trusts the clocks instead, and costs no
+    ///     round trip at the leader.
+    ///   - body: runs on the node's event loop and must not wait for anything.
+    /// - Throws: `NodeError`, `CancellationError`.
+    public func read<Value: Sendable>(
+        _ mode: ReadMode = .quorum, _ body: @escaping @Sendable (Machine) -> Value
+    ) async throws -> Value {
+        let waiter = ReadWaiter(mode: mode)
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                waiter.serve = { continuation.resume(returning: Self.see($0, body)) }
+                waiter.fail = { continuation.resume(throwing: $0) }
+                do throws(NodeError) {
+                    try inbox.add(waiter)
+                } catch {
+                    waiter.finish { continuation.resume(throwing: error) }
+                }
+            }
+        } onCancel: {
+            inbox.add { $0.cancel(waiter) }
+        }
+    }
+
+    /// Reads the state as it is on this node, which may be behind by any amount.
+    ///
+    /// - Throws: `NodeError` `.stopped` or what the node ended with.
+    public func readLocally<Value: Sendable>(_ body: @escaping @Sendable (Machine) -> Value) async throws -> Value {
+        try await ask { Self.see($0.machine, body) }
+    }
+
+    /// Lets `target` lead instead of this node. Returns when it does.
+    ///
+    /// - Throws: `NodeError`: `.notLeader` when this node does not lead, `.timeout` when `target` did not take over within
+    ///   an election's time.
+    public func transferLeadership(to target: NodeID) async throws {
+        let tick: Duration = if case .every(let interval) = settings.ticks { interval } else { .milliseconds(100) }
+        try await transferLeadership(to: target, ticks: 2 * settings.raft.electionTicks, tick: tick)
+    }
+
+    func transferLeadership(to target: NodeID, ticks: Int, tick: Duration) async throws {
+        let from = standing
+        if let error = try await ask({ $0.transferLeadership(to: target) }) { throw error }
+        let end = ContinuousClock.now + tick * ticks
+        while standing.leader != target, ContinuousClock.now < end {
+            guard standing.role == .leader || standing.leader == nil || standing.leader == from.leader else { break }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        guard standing.leader == target else {
+            throw NodeError(
+                .timeout, "node \(target) does not lead", retry: .after(.milliseconds(100)), mayHaveHappened: true)
+        }
+    }
+
+    /// Changes the members, at the leader: several at once go through a joint configuration. Returns when the new configuration
+    /// is committed, and the joint one left.
+    ///
+    /// Adding a member first as a learner, and as a voter when it has caught up, keeps a new node without data from holding up
+    /// commits.
+    ///
+    /// - Throws: `NodeError`: `.notLeader` elsewhere, with who leads; `.changeUnderWay`.
+    public func change(_ changes: [MemberChange]) async throws {
+        let steps = changes.map(\.step)
+        let members = changes.compactMap(\.member)
+        try await ask { (driver: Driver, answer: @escaping @Sendable (Result<Void, NodeError>) -> Void) in
+            driver.change(steps, members, answer)
+        }
+    }
+
+    /// Takes a snapshot now, whatever the size of the log; returns when it is stored.
+    public func takeSnapshot() async throws {
+        try await ask { (driver: Driver, answer: @escaping @Sendable (Result<Void, NodeError>) -> Void) in
+            driver.takeSnapshot { error in answer(error.map { .failure($0) } ?? .success(())) }
+        }
+    }
+
+    /// A look at the node.
+    public var status: NodeStatus {
+        get async throws { try await ask { NodeStatus($0) } }
+    }
+
+    private static func see<Value>(_ host: any MachineHost, _ body: (Machine) -> Value) -> Value {
+        body(unsafeDowncast(host, to: TypedMachine<Machine>.self).machine)
+    }
+
+    /// Asks the driver something that it answers at once.
+    private func ask<Value: Sendable>(_ body: @escaping @Sendable (Driver) -> Value) async throws -> Value {
+        try await ask { driver, answer in answer(.success(body(driver))) }
+    }
+
+    private func ask<Value: Sendable>(
+        _ body: @escaping @Sendable (Driver, @escaping @Sendable (Result<Value, NodeError>) -> Void) -> Void
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Value, any Error>) in
+            inbox.add(
+                Inbox.Task(
+                    run: { body($0) { continuation.resume(with: $0.mapError { $0 }) } },
+                    fail: { continuation.resume(throwing: $0) }))
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import ApusPrimitives
+import ApusRaft
+import Logging
+import NIOCore
+
+/// A connection that somebody opened to this node: a greeting first, then messages, one a frame. Whatever else comes on it
+/// ends it, and only it.
+final class IncomingHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let hub: TCPHub
+    private var frames = FrameReader(maximumBytes: Hello.maximumBytes)
+    /// Set when the peer was let in.
+    private(set) var hello: Hello?
+    private var received: [Message] = []
+    private var deadline: Scheduled<Void>?
+    private var context: ChannelHandlerContext?
+
+    init(hub: TCPHub) {
+        self.hub = hub
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        guard hub.opened(self) else { return refuse("this node has \(hub.settings.maximumConnections) connections") }
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: TimeAmount(hub.settings.handshakeTimeout)) {
+            handler.value.close()
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        frames.append(&bytes)
+        do {
+            while self.context != nil, let frame = try frames.next() {
+                if let hello { try take(frame, from: hello) } else { try greet(frame) }
+            }
+        } catch {
+            hub.logger.warning(
+                "a connection is closed",
+                metadata: ["node": "\(hub.id)", "peer": "\(peerName)", "reason": "\(error)"])
+            if hello == nil { refuse((error as? NodeError)?.message ?? "\(error)") } else { close() }
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard !received.isEmpty else { return }
+        let messages = received
+        received = []
+        hub.events(.received(messages))
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        deadline?.cancel()
+        hub.closed(self)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        close()
+    }
+
+    func close() {
+        context?.close(promise: nil)
+    }
+
+    private func greet(_ frame: [UInt8]) throws {
+        let hello = try Hello(decoding: frame)
+        if let refusal = hub.refusal(of: hello) {
+            throw NodeError(.wrongPeer, refusal)
+        }
+        self.hello = hello
+        deadline?.cancel()
+        frames = frames.allowing(hub.settings.maximumFrameBytes)
+        hub.greeted(self, hello)
+        write(Welcome())
+    }
+
+    private func take(_ frame: [UInt8], from hello: Hello) throws {
+        let message = try Message(decoding: frame)
+        guard message.from == hello.from, message.to == hub.id else {
+            throw NodeError(.wrongPeer, "a message from \(message.from) to \(message.to)")
+        }
+        received.append(message)
+    }
+
+    private func refuse(_ reason: String) {
+        write(Welcome(refusal: reason))
+        close()
+    }
+
+    private func write(_ welcome: Welcome) {
+        guard let context else { return }
+        var buffer = context.channel.allocator.buffer(capacity: 64)
+        buffer.writeFrame(welcome.encoded())
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    private var peerName: String {
+        hello.map { "\($0.from)" } ?? context?.remoteAddress.map { "\($0)" } ?? "unknown"
+    }
+}

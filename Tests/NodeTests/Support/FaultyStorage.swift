@@ -1,0 +1,41 @@
+import ApusNode
+import ApusPrimitives
+import ApusRaft
+
+/// A storage in memory that fails when it is told to.
+final class FaultyStorage: NodeStorage {
+    private let memory = MemoryStorage()
+    private let events = Locked<(@Sendable (NodeStorageEvent) -> Void)?>(nil)
+
+    var recovered: PersistentState { memory.recovered }
+
+    func start(_ events: @escaping @Sendable (NodeStorageEvent) -> Void) {
+        self.events.withLock { $0 = events }
+        memory.start(events)
+    }
+
+    /// As a sync that failed: nothing that was asked for later is done.
+    func fail() {
+        report(.failed(NodeError(.failed, "the disk does not take what it is given")))
+    }
+
+    func report(_ event: NodeStorageEvent) {
+        events.withLock { $0 }?(event)
+    }
+
+    func append(_ write: Write) { memory.append(write) }
+
+    func beginSnapshot(_ metadata: SnapshotMetadata) throws -> any NodeSnapshotWriter {
+        try memory.beginSnapshot(metadata)
+    }
+
+    func readSnapshot(
+        _ metadata: SnapshotMetadata, at offset: UInt64, maximumBytes: Int
+    ) throws -> (bytes: Bytes, isLast: Bool) {
+        try memory.readSnapshot(metadata, at: offset, maximumBytes: maximumBytes)
+    }
+
+    func keep(_ snapshots: [SnapshotMetadata]) { memory.keep(snapshots) }
+
+    func close() async { await memory.close() }
+}
