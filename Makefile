@@ -13,13 +13,13 @@ TSAN_SECONDS ?= 20
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
 ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests
 
-.PHONY: help run test tsan bench bench-channels smoke format lint tidy clean
+.PHONY: help run test tsan bench bench-channels bench-log smoke format lint tidy clean
 
 help:
 	@echo 'make run      build and start the order platform;  PORT=8080 DATA=shop-data CONFIGURATION=debug'
 	@echo 'make test     build and run every test'
 	@echo 'make tsan     run channels and their like under the thread sanitizer;  TSAN_SECONDS=20'
-	@echo 'make bench    compare with the peers (Go for channels), side by side on this machine; make bench-channels  only one table'
+	@echo 'make bench    compare with the peers (Go for channels), side by side on this machine; make bench-channels, bench-log  only one table'
 	@echo 'make smoke    walk through the order platform with curl, as the README does'
 	@echo 'make format   format the sources;  make lint  only check them;  make tidy  check the rules of the house'
 
@@ -44,11 +44,16 @@ tsan:
 	fi; \
 	TSAN_OPTIONS=halt_on_error=1 timeout 300 "$$stress" $(TSAN_SECONDS)
 
-bench: bench-channels
+bench: bench-channels bench-log
 
 # Needs Go.
 bench-channels:
 	Benchmarks/channels.py
+
+# The Raft log's appends beside the disk's own rate, in one run; BENCH_DISK is the folder whose disk is measured.
+bench-log:
+	swift build --configuration release --package-path Benchmarks --product raftlog
+	Benchmarks/raftlog.py --folder "$${BENCH_DISK:-/tmp}"
 
 smoke:
 	@scripts/prepare
@@ -56,10 +61,10 @@ smoke:
 	scripts/smoke "$$(swift build --show-bin-path)/shop"
 
 format:
-	swift format format --in-place --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Channels
+	swift format format --in-place --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Channels Benchmarks/Log
 
 lint:
-	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Channels
+	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Channels Benchmarks/Log
 
 tidy:
 	scripts/tidy

@@ -149,6 +149,7 @@ house.platform("Storage", on: ["Primitives"])
 house.platform(
     "Coordination", on: ["Primitives", "Channels", "Resilience", "KV", "Storage"],
     using: [.configuration, .lifecycle, .logging])
+house.platform("Node", on: ["Primitives", "Raft", "Storage"])
 house.platform(
     "Node", on: ["Primitives", "Channels", "Raft", "Storage"],
     using: [.deque, .lifecycle, .logging, .metrics, .nioCore, .nioPosix])
@@ -195,6 +196,8 @@ house.tests(
 house.support("SQLConformance", on: ["Primitives", "SQL"])
 house.tests("SQL", on: ["Primitives", "SQL"], support: ["SQLConformance", "TestSupport"])
 house.support("DiskSimulation", on: ["Primitives", "Storage"])
+house.tests(
+    "Node", on: ["Primitives", "Raft", "Storage", "Node"], support: ["DiskSimulation", "TestSupport"])
 house.support("CoordinationConformance", on: ["Primitives", "KV", "Coordination", "TestSupport"])
 house.tests(
     "Coordination", on: ["Primitives", "Resilience", "KV", "Storage", "Coordination"],

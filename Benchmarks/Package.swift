@@ -29,5 +29,13 @@ let package = Package(
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
             ],
             path: "Channels", swiftSettings: settings),
+        .executableTarget(
+            name: "raftlog",
+            dependencies: [
+                .product(name: "ApusNode", package: "apus"),
+                .product(name: "ApusPrimitives", package: "apus"),
+                .product(name: "ApusRaft", package: "apus"),
+            ],
+            path: "Log", swiftSettings: settings),
     ]
 )

@@ -55,7 +55,7 @@ package final class SimulatedDisk: Sendable {
     package var disk: Disk {
         Disk(
             write: { file, bytes, offset in
-                let count = self.length(ofWrite: bytes.count)
+                let count = self.length(ofWrite: bytes.count, at: offset)
                 let taken = UnsafeRawBufferPointer(rebasing: bytes[..<count])
                 return self.change(file, .write(offset: offset, bytes: Array(taken))) {
                     Disk.posix.write(file, taken, offset)
@@ -70,10 +70,13 @@ package final class SimulatedDisk: Sendable {
             })
     }
 
-    private func length(ofWrite count: Int) -> Int {
+    /// A system's cache takes pages, so that a short write ends with a sector.
+    private func length(ofWrite count: Int, at offset: Int) -> Int {
         guard writesShort, count > 1 else { return count }
         return state.withLock { state in
-            Int.random(in: 0..<4, using: &state.random) == 0 ? Int.random(in: 1...count, using: &state.random) : count
+            guard Int.random(in: 0..<4, using: &state.random) == 0 else { return count }
+            let end = DiskSectors.end(after: offset + Int.random(in: 0..<count, using: &state.random))
+            return min(end - offset, count)
         }
     }
 

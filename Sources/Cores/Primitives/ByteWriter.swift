@@ -6,6 +6,16 @@ public struct ByteWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
+    /// Begins anew, in the same memory when it is no more than `maximumCapacity` bytes.
+    public mutating func clear(keepingUpTo maximumCapacity: Int) {
+        if bytes.capacity > maximumCapacity { bytes = [] } else { bytes.removeAll(keepingCapacity: true) }
+    }
+
+    /// For what can only be written when the rest is known: a length, a checksum.
+    public mutating func withUnsafeMutableBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) -> Result) -> Result {
+        bytes.withUnsafeMutableBytes { body($0) }
+    }
+
     public mutating func write(_ value: some FixedWidthInteger) {
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }

@@ -34,6 +34,8 @@ package final class DiskFile: Sendable {
     }
 
     deinit {
+        // Closing is not enough: a child process between fork and exec has the lock too.
+        unlock()
         close(descriptor)
     }
 
