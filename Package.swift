@@ -149,7 +149,6 @@ house.platform("Storage", on: ["Primitives"])
 house.platform(
     "Coordination", on: ["Primitives", "Channels", "Resilience", "KV", "Storage"],
     using: [.configuration, .lifecycle, .logging])
-house.platform("Node", on: ["Primitives", "Raft", "Storage"])
 house.platform(
     "Node", on: ["Primitives", "Channels", "Raft", "Storage"],
     using: [.deque, .lifecycle, .logging, .metrics, .nioCore, .nioPosix])
@@ -191,13 +190,11 @@ house.tests("Raft", on: ["Primitives", "Raft"], except: ["Transcripts"])
 house.tests(
     "Observability", on: ["Primitives", "Observability"], support: ["TestSupport"], using: [.logging, .metrics])
 house.tests(
-    "Node", on: ["Primitives", "Channels", "Raft", "Node"], support: ["TestSupport"],
+    "Node", on: ["Primitives", "Channels", "Raft", "Storage", "Node"], support: ["DiskSimulation", "TestSupport"],
     using: [.logging, .nioCore, .nioPosix])
 house.support("SQLConformance", on: ["Primitives", "SQL"])
 house.tests("SQL", on: ["Primitives", "SQL"], support: ["SQLConformance", "TestSupport"])
 house.support("DiskSimulation", on: ["Primitives", "Storage"])
-house.tests(
-    "Node", on: ["Primitives", "Raft", "Storage", "Node"], support: ["DiskSimulation", "TestSupport"])
 house.support("CoordinationConformance", on: ["Primitives", "KV", "Coordination", "TestSupport"])
 house.tests(
     "Coordination", on: ["Primitives", "Resilience", "KV", "Storage", "Coordination"],
