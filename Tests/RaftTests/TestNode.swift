@@ -92,8 +92,7 @@ struct TestNode {
     }
 
     private mutating func drain() {
-        while raft.hasReady {
-            let ready = raft.takeReady()
+        while let ready = raft.nextReady() {
             if isTold { readies.append(ready) }
             outbox += ready.messages
             reads += ready.reads

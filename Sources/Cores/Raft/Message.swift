@@ -33,7 +33,8 @@ public struct Message: Hashable, Sendable {
         /// that an answer confirms the leadership as of that round (read index).
         case heartbeat(commitIndex: LogIndex, round: UInt64)
         case heartbeatAnswer(round: UInt64)
-        case snapshot(SnapshotChunk)
+        /// Boxed: every message would be as large as it.
+        indirect case snapshot(SnapshotChunk)
         /// The sender has the first `nextOffset` bytes of the snapshot of `index` on disk; go on from there.
         case snapshotProgress(index: LogIndex, nextOffset: UInt64)
         /// Campaign at once (dissertation, section 3.10).

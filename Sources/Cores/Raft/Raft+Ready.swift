@@ -7,6 +7,12 @@ extension Raft {
             || !chunkRequests.isEmpty || pendingRestore != nil || isCommittedDue || lastStanding != standing
     }
 
+    /// What has to be done now, if anything: `takeReady()` when `hasReady`, without the copy of the node that reading a
+    /// computed property may cost its owner.
+    public mutating func nextReady() -> Ready? {
+        hasReady ? takeReady() : nil
+    }
+
     /// What has to be done now. Everything is said once.
     public mutating func takeReady() -> Ready {
         startReadRound()
