@@ -1,4 +1,4 @@
-import ApusPrimitives
+public import ApusPrimitives
 
 /// One element, many readers: what is published goes to every subscriber, each with a buffer of its own.
 ///
@@ -11,17 +11,23 @@ import ApusPrimitives
 /// Go has no such thing: there, a loop sends to a list of channels and one slow reader stops it. Here each subscriber says
 /// what is to happen when it is slow. All subscribers see the elements in the same order.
 public final class Broadcast<Element: Sendable>: Sendable {
+    @usableFromInline
     typealias State = BroadcastState<Element, Parked<Void>, Parked<Element?>>
 
+    @usableFromInline
     let state = Locked(State())
 
+    @inlinable
     public init() {}
 
+    @inlinable
     public var subscriberCount: Int { state.withLock { $0.subscriberCount } }
 
     /// How many tasks wait to publish.
+    @inlinable
     public var waiting: Int { state.withLock { $0.waiting } }
 
+    @inlinable
     public var isClosed: Bool { state.withLock { $0.isClosed } }
 
     /// A subscriber gets what is published from now on, until it is cancelled or nobody has it any more.
@@ -30,6 +36,7 @@ public final class Broadcast<Element: Sendable>: Sendable {
     ///   - capacity: how many elements it may be behind, 1 or more.
     ///   - policy: what happens when it is behind by so many.
     ///   - first: what it gets before all else: how things stand, before how they change.
+    @inlinable
     public func subscribe(
         capacity: Int, whenSlow policy: BroadcastPolicy, startingWith first: Element? = nil
     ) -> BroadcastSubscription<Element> {
@@ -43,6 +50,7 @@ public final class Broadcast<Element: Sendable>: Sendable {
     ///
     /// - Throws: `CancellationError` when the task is cancelled while it waits; `ChannelClosed`, also when it is closed
     ///   meanwhile. In both cases nothing was published.
+    @inlinable
     public func publish(_ element: Element) async throws {
         if try tryPublish(element) { return }
         try await state.park { state, parked in
@@ -58,6 +66,7 @@ public final class Broadcast<Element: Sendable>: Sendable {
     ///
     /// - Returns: false when it would have to wait: then it reached nobody.
     /// - Throws: `ChannelClosed`.
+    @inlinable
     public func tryPublish(_ element: Element) throws(ChannelClosed) -> Bool {
         let actions = try state.withLock { state throws(ChannelClosed) in
             if state.isClosed { throw ChannelClosed(cause: state.cause) }
@@ -81,6 +90,7 @@ public final class Broadcast<Element: Sendable>: Sendable {
     }
 
     /// What follows from a change of the state, outside its lock.
+    @inlinable
     func act(_ actions: State.Actions) {
         for (receiver, reception) in actions.receptions { receiver.resume(with: reception.result) }
         for publisher in actions.published { publisher.resume() }
@@ -91,6 +101,7 @@ public final class Broadcast<Element: Sendable>: Sendable {
 }
 
 extension BroadcastState.Reception {
+    @inlinable
     var result: Result<Element?, any Error> {
         switch self {
         case .element(let element): .success(element)

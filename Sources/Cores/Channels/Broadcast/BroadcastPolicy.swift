@@ -18,6 +18,12 @@ public struct SubscriberTooSlow: Error, Hashable, Sendable, CustomStringConverti
     public let missed: Int
     public let capacity: Int
 
+    @inlinable
+    init(missed: Int, capacity: Int) {
+        self.missed = missed
+        self.capacity = capacity
+    }
+
     public var description: String {
         "a subscriber with room for \(capacity) elements was too slow and missed \(missed): subscribe again"
     }

@@ -1,10 +1,13 @@
-import ApusPrimitives
+public import ApusPrimitives
 
 /// What one subscriber gets of a `Broadcast`. Several loops over one subscription share its elements.
 public final class BroadcastSubscription<Element: Sendable>: AsyncSequence, Sendable {
-    private let broadcast: Broadcast<Element>
-    private let id: Broadcast<Element>.State.SubscriberID
+    @usableFromInline
+    let broadcast: Broadcast<Element>
+    @usableFromInline
+    let id: Broadcast<Element>.State.SubscriberID
 
+    @inlinable
     init(_ broadcast: Broadcast<Element>, _ id: Broadcast<Element>.State.SubscriberID) {
         self.broadcast = broadcast
         self.id = id
@@ -16,6 +19,7 @@ public final class BroadcastSubscription<Element: Sendable>: AsyncSequence, Send
     }
 
     /// How many elements did not reach this subscriber because it was slow; 0 when it has ended.
+    @inlinable
     public var missed: Int { broadcast.state.withLock { $0.missed(id) } }
 
     /// The next element; waits while there is none.
@@ -23,6 +27,7 @@ public final class BroadcastSubscription<Element: Sendable>: AsyncSequence, Send
     /// - Returns: nil when the broadcast is closed and everything has been read, or the subscription was cancelled.
     /// - Throws: `SubscriberTooSlow`, once, with the policy `disconnect`; the error that the broadcast was closed with;
     ///   `CancellationError` when the task is cancelled while it waits: then nothing was taken.
+    @inlinable
     public func receive() async throws -> Element? {
         let id = id
         if let (reception, actions) = broadcast.state.withLock({ $0.receive(id) }) {
@@ -45,17 +50,26 @@ public final class BroadcastSubscription<Element: Sendable>: AsyncSequence, Send
     }
 
     public struct Iterator: AsyncIteratorProtocol {
+        @usableFromInline
         let subscription: BroadcastSubscription<Element>
 
+        @inlinable
+        init(subscription: BroadcastSubscription<Element>) {
+            self.subscription = subscription
+        }
+
+        @inlinable
         public mutating func next() async throws -> Element? {
             try await subscription.receive()
         }
 
+        @inlinable
         public mutating func next(isolation actor: isolated (any Actor)?) async throws -> Element? {
             try await subscription.receive()
         }
     }
 
+    @inlinable
     public func makeAsyncIterator() -> Iterator {
         Iterator(subscription: self)
     }

@@ -1,27 +1,45 @@
-import DequeModule
+public import DequeModule
 
 /// Where somebody stands in a `WaitLine`; never used twice in one line.
+@usableFromInline
 struct Ticket: Hashable, Sendable {
+    @usableFromInline
     let number: UInt64
+
+    @inlinable
+    init(number: UInt64) {
+        self.number = number
+    }
 }
 
 /// Those who wait, in the order in which they came; any of them may leave.
 ///
 /// Joining and serving are O(1), leaving is O(log n) and amortised O(1) of moved memory: whoever leaves from the middle
 /// leaves an empty place, and the line closes up when more than half of it is empty.
+@usableFromInline
 struct WaitLine<Waiter> {
-    private var places: Deque<(ticket: Ticket, waiter: Waiter?)> = []
-    private var lastTicket: UInt64 = 0
-    private(set) var count = 0
+    @usableFromInline
+    var places: Deque<(ticket: Ticket, waiter: Waiter?)> = []
+    @usableFromInline
+    var lastTicket: UInt64 = 0
+    @usableFromInline
+    var count = 0
 
+    @inlinable
     var isEmpty: Bool { count == 0 }
 
     /// Empty places included: at most 8 more than twice `count`.
+    @inlinable
     var placeCount: Int { places.count }
 
+    @inlinable
+    init() {}
+
     /// Who is next.
+    @inlinable
     var first: Waiter? { places.first?.waiter }
 
+    @inlinable
     mutating func join(_ waiter: Waiter) -> Ticket {
         let ticket = Ticket(number: lastTicket + 1)
         join(waiter, as: ticket)
@@ -29,6 +47,7 @@ struct WaitLine<Waiter> {
     }
 
     /// For several lines that share their tickets: each must be larger than those before.
+    @inlinable
     mutating func join(_ waiter: Waiter, as ticket: Ticket) {
         assert(ticket.number > lastTicket)
         lastTicket = ticket.number
@@ -36,6 +55,7 @@ struct WaitLine<Waiter> {
         count += 1
     }
 
+    @inlinable
     mutating func popFirst() -> Waiter? {
         guard let waiter = places.popFirst()?.waiter else { return nil }
         count -= 1
@@ -44,6 +64,7 @@ struct WaitLine<Waiter> {
     }
 
     /// Everybody, in order; the line is empty afterwards.
+    @inlinable
     mutating func popAll() -> [Waiter] {
         defer {
             places = []
@@ -53,6 +74,7 @@ struct WaitLine<Waiter> {
     }
 
     /// nil when the holder of `ticket` was served or left before.
+    @inlinable
     mutating func leave(_ ticket: Ticket) -> Waiter? {
         guard let index = index(of: ticket), let waiter = places[index].waiter else { return nil }
         places[index].waiter = nil
@@ -63,12 +85,14 @@ struct WaitLine<Waiter> {
     }
 
     /// So that `first` is always somebody.
-    private mutating func dropEmptyFront() {
+    @inlinable
+    mutating func dropEmptyFront() {
         while let place = places.first, place.waiter == nil { places.removeFirst() }
     }
 
     /// Tickets only grow along the line.
-    private func index(of ticket: Ticket) -> Int? {
+    @inlinable
+    func index(of ticket: Ticket) -> Int? {
         var (low, high) = (0, places.count)
         while low < high {
             let middle = (low + high) / 2
