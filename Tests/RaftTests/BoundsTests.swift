@@ -121,6 +121,16 @@ import Testing
         #expect(node.takeOutbox().count == 1_024)
     }
 
+    @Test func proposalsDoNotWaitForTheDiskOfAFollower() throws {
+        var node = TestNode.member()
+        node.isDiskSlow = true
+        node.hear(from: 2, term: 1, .heartbeat(commitIndex: .zero, round: 1))
+        #expect(refusal { try propose(&node) } == .busy)
+        node.persist()
+        try propose(&node)
+        #expect(node.takeOutbox().contains { if case .proposal = $0.body { true } else { false } })
+    }
+
     @Test func aPieceOfASnapshotIsNoLargerThanMayBe() {
         var node = leader {
             $0.snapshotChunkBytes = 7

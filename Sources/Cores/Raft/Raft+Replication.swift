@@ -4,8 +4,8 @@ public import ApusPrimitives
 extension Raft {
     /// Proposes commands: appended together at a leader, sent on elsewhere.
     ///
-    /// - Throws: `noLeader`; `transferring`; `busy` when uncommitted or log bytes are at their bound; `storage` when the
-    ///   disk has no room; `invalid` for no commands.
+    /// - Throws: `noLeader`; `transferring`; `busy` when uncommitted or log bytes are at their bound, and at a follower until
+    ///   the term is on its disk; `storage` when the disk has no room; `invalid` for no commands.
     public mutating func propose(_ commands: [Bytes]) throws(Refusal) -> Proposed {
         guard !commands.isEmpty else { throw Refusal(.invalid, "no commands to propose") }
         guard role == .leader else { return try forward(commands) }
@@ -18,6 +18,8 @@ extension Raft {
 
     private mutating func forward(_ commands: [Bytes]) throws(Refusal) -> Proposed {
         guard let leader else { throw Refusal(.noLeader, "nobody is known to lead in term \(term)") }
+        // It would wait in memory, and what waits there is bounded by number and not by bytes.
+        guard isVoteDurable else { throw Refusal(.busy, "term \(term) is not on disk yet", leader: leader) }
         send(.proposal(commands), to: leader)
         return .forwarded(to: leader)
     }

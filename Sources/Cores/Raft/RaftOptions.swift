@@ -10,8 +10,8 @@ public struct RaftOptions: Hashable, Sendable {
     /// for nobody. Lease reads need it.
     public var checkQuorum = true
     /// A lease ends this many ticks before `electionTicks` have passed since the heartbeats went out that a majority
-    /// answered. Two are lost to the ticks' granularity; each further one allows for clocks that differ in speed by about
-    /// `1 / electionTicks`. With `electionTicks` or more there is no lease, and lease reads take a round as others do.
+    /// answered. One is lost to the ticks' granularity; each further one allows for clocks that differ in speed by about
+    /// `1 / electionTicks`. At least 1; with `electionTicks` or more there is no lease, and lease reads take a round as others do.
     public var leaseMarginTicks = 3
     /// The payload bytes of one append; at least one entry travels whatever its size.
     public var maximumMessageBytes = 1 << 20
@@ -41,7 +41,7 @@ public struct RaftOptions: Hashable, Sendable {
         var sane = self
         sane.electionTicks = min(max(2, electionTicks), 1 << 20)
         sane.heartbeatTicks = min(max(1, heartbeatTicks), sane.electionTicks - 1)
-        sane.leaseMarginTicks = min(max(0, leaseMarginTicks), sane.electionTicks)
+        sane.leaseMarginTicks = min(max(1, leaseMarginTicks), sane.electionTicks)
         sane.maximumMessageBytes = max(1, maximumMessageBytes)
         sane.maximumInflightMessages = max(1, maximumInflightMessages)
         sane.maximumInflightBytes = max(1, maximumInflightBytes)
