@@ -187,6 +187,11 @@ house.tests("Resilience", on: ["Primitives", "Resilience"], support: ["TestSuppo
 house.tests("Placement", on: ["Primitives", "Placement"])
 house.tests("KV", on: ["Primitives", "KV"])
 house.tests("Raft", on: ["Primitives", "Raft"], except: ["Transcripts"])
+house.support("RaftSimulation", on: ["Primitives", "Raft"])
+house.program("Simulate", product: "simulate", on: ["Primitives", "RaftSimulation"], using: [.argumentParser])
+house.tests(
+    "RaftSimulation", on: ["simulate", "Primitives", "Raft"], support: ["RaftSimulation", "TestSupport"],
+    except: ["Mutations"])
 house.tests(
     "Observability", on: ["Primitives", "Observability"], support: ["TestSupport"], using: [.logging, .metrics])
 house.tests(

@@ -70,6 +70,7 @@ struct PlantedTree {
             house.app("Shop", product: "shop", on: ["RPC"])
             house.support("TestSupport", on: ["Primitives"])
             house.tests("KV", on: ["KV"], support: ["TestSupport"])
+            house.program("Prove", product: "prove", on: ["KV"])
             house.tests("Shop", on: ["shop"])
 
             """
@@ -92,6 +93,7 @@ struct PlantedTree {
         ("Sources/Apps/Shop/Shop.swift", "import ApusRPC\n\n@main struct Shop {}\n"),
         ("Tests/TestSupport/Poll.swift", "func poll() async throws { try await Task.sleep(for: .zero) }\n"),
         ("Tests/KVTests/StoreTests.swift", "import ApusKV\nimport TestSupport\nimport Testing\n"),
+        ("Tests/Prove/Prove.swift", "import ApusKV\n\n@main struct Prove {}\n"),
         ("Tests/ShopTests/ShopTests.swift", "@testable import shop\n"),
         ("Makefile", "test:\n\tswift test\n"),
         ("README.md", "A user agent logs in; its session ends. The shell shows its prompt.\n"),

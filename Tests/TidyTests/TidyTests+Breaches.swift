@@ -25,6 +25,7 @@ extension TidyTests {
         Plant("manifest", platform, "import ApusUnknown\n"),
         Plant("manifest", platform, "import NIOCore\n"),
         Plant("manifest", test, "import ApusRPC\n"),
+        Plant("manifest", "Tests/Prove/A.swift", "import ApusRPC\n"),
         Plant("manifest", "Sources/Platform/Unlisted/A.swift", "struct A {}\n"),
         Plant("manifest", "Sources/Elsewhere/A.swift", "struct A {}\n"),
         Plant("manifest", "Sources/Platform/KV/A.swift", "struct A {}\n"),
