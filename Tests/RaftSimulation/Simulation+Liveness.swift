@@ -56,6 +56,10 @@ extension Simulation {
                 try retire(node, because: configuration)
             }
         }
+        for node in nodes where node.isRetired && configuration.contains(node.id) {
+            node.isRetired = false
+            try restart(node)
+        }
         hasConverged = trouble(leader, configuration) == nil
     }
 
