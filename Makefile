@@ -7,17 +7,21 @@ DATA ?= shop-data
 # release is faster, and takes twice as long to build.
 CONFIGURATION ?= debug
 
+# How many Raft clusters are simulated.
+SEEDS ?= 2000
+
 # How long the thread sanitizer watches.
 TSAN_SECONDS ?= 20
 
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
-ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests
+ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests
 
-.PHONY: help run test tsan bench bench-channels bench-log smoke format lint tidy clean
+.PHONY: help run test simulate tsan bench bench-channels bench-log smoke format lint tidy clean
 
 help:
 	@echo 'make run      build and start the order platform;  PORT=8080 DATA=shop-data CONFIGURATION=debug'
 	@echo 'make test     build and run every test'
+	@echo 'make simulate  run Raft clusters with faults, from seeds 1 to SEEDS=2000'
 	@echo 'make tsan     run channels and their like under the thread sanitizer;  TSAN_SECONDS=20'
 	@echo 'make bench    compare with the peers (Go for channels), side by side on this machine; make bench-channels, bench-log  only one table'
 	@echo 'make smoke    walk through the order platform with curl, as the README does'
@@ -33,6 +37,10 @@ test:
 	swift build --build-tests
 	swift test --skip-build --experimental-maximum-parallelization-width $$(nproc) --skip '$(ALONE)'
 	swift test --skip-build --no-parallel --filter '$(ALONE)'
+
+simulate:
+	@scripts/prepare
+	scripts/simulate --seeds $(SEEDS)
 
 # Only Primitives and Channels are built. A planted race must be found, or the sanitizer does not look.
 tsan:
