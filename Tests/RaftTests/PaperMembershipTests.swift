@@ -201,6 +201,8 @@ import Testing
     @Test func oneChangeAtATimeAndNoneBeforeTheTermsFirstCommit() throws {
         var node = TestNode.leader()
         #expect(refusal { try node.run { _ = try $0.propose(change(.addVoter(NodeID(4)))) } } == .changeUnderWay)
+        var later = TestNode.leader(log: [1])
+        #expect(refusal { try later.run { _ = try $0.propose(change(.addVoter(NodeID(4)))) } } == .changeUnderWay)
         node.accept(1, from: 2)
         try node.run { _ = try $0.propose(change(.addVoter(NodeID(4)), leaving: .automatic)) }
         #expect(refusal { try node.run { _ = try $0.propose(change(.addVoter(NodeID(5)))) } } == .changeUnderWay)
