@@ -176,6 +176,9 @@ house.app(
     ])
 
 house.example("Hello", product: "hello", on: ["Hosting"], using: [.hummingbird])
+house.example(
+    "Counter", product: "counter", on: ["Primitives", "Raft", "Node", "RPC", "Hosting"],
+    using: [.argumentParser, .hummingbird, .logging])
 house.example("Channels", product: "channels", on: ["Primitives", "Channels"])
 
 house.support("TestSupport", on: ["Primitives", "Channels"], using: [.nioCore, .nioPosix])
@@ -195,7 +198,8 @@ house.tests(
 house.tests(
     "Observability", on: ["Primitives", "Observability"], support: ["TestSupport"], using: [.logging, .metrics])
 house.tests(
-    "Node", on: ["Primitives", "Channels", "Raft", "Storage", "Node"], support: ["DiskSimulation", "TestSupport"],
+    "Node", on: ["counter", "Primitives", "Channels", "Raft", "Storage", "Node"],
+    support: ["DiskSimulation", "TestSupport"],
     using: [.logging, .nioCore, .nioPosix])
 house.support("SQLConformance", on: ["Primitives", "SQL"])
 house.tests("SQL", on: ["Primitives", "SQL"], support: ["SQLConformance", "TestSupport"])

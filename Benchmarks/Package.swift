@@ -18,6 +18,8 @@ let package = Package(
     dependencies: [
         .package(name: "apus", path: ".."),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         .target(name: "Allocations", path: "Allocations"),
@@ -37,5 +39,16 @@ let package = Package(
                 .product(name: "ApusRaft", package: "apus"),
             ],
             path: "Log", swiftSettings: settings),
+        .executableTarget(
+            name: "raft-benchmark",
+            dependencies: [
+                .product(name: "ApusPrimitives", package: "apus"),
+                .product(name: "ApusRaft", package: "apus"),
+                .product(name: "ApusNode", package: "apus"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Raft", swiftSettings: settings),
     ]
 )

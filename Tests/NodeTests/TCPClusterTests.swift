@@ -1,29 +1,13 @@
 import ApusNode
 import ApusPrimitives
 import ApusRaft
-import NIOCore
-import NIOPosix
 import TestSupport
 import Testing
 
 /// Three nodes over real sockets.
 @Suite struct TCPClusterTests {
-    /// Ports that are free now.
-    private static func ports(_ count: Int) async throws -> [Int] {
-        var channels: [any Channel] = []
-        var ports: [Int] = []
-        for _ in 0..<count {
-            let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .bind(host: "127.0.0.1", port: 0).get()
-            ports.append(channel.localAddress!.port!)
-            channels.append(channel)
-        }
-        for channel in channels { try await channel.close() }
-        return ports
-    }
-
     @Test func `connections are cut again and again, and every proposal takes effect once`() async throws {
-        let ports = try await Self.ports(3)
+        let ports = try await freePorts(3)
         let cutters = Locked<[Cutter]>([])
         // Each node is reached through something that cuts.
         var doors: [Int] = []
