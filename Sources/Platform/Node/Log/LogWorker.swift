@@ -81,7 +81,10 @@ final class LogWorker {
         batch.append(write)
         answers.append(answer)
         batchBytes += bytes
-        if write.chunk?.isLast == true { flush(resettingTo: write.chunk?.snapshot) }
+        if let chunk = write.chunk, chunk.isLast {
+            flush(resettingTo: chunk.snapshot)
+            shared.compact(through: chunk.snapshot.index)
+        }
     }
 
     /// Puts what has gathered on disk, and answers.
