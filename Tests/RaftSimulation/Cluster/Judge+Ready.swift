@@ -20,11 +20,13 @@ extension Judge {
         if commit < node.seenCommit {
             throw Broken(.commitStays, "\(node.id) goes back from commit \(node.seenCommit) to \(commit)")
         }
-        if commit > node.seenCommit {
+        // Entries do not share a write with the end of a snapshot: what they say is looked at when they are written.
+        let isWhole = raft.lastIndex == node.log.lastIndex || !raft.hasReady
+        if isWhole, commit > node.seenCommit {
             try commits(node, through: commit, nodes: nodes)
             node.seenCommit = commit
         }
-        if let configuration = node.configuration, raft.configuration != configuration {
+        if isWhole, let configuration = node.configuration, raft.configuration != configuration {
             throw Broken(
                 .members,
                 "\(node.id) holds \(raft.configuration.text) to be in force, its log says \(configuration.text)")
@@ -36,7 +38,7 @@ extension Judge {
         if let last = ready.committed.last, !node.disk.image.has(last.index, last.term) {
             throw Broken(.promises, "\(node.id) hands out entry \(last.index), which its disk does not have")
         }
-        for message in ready.messages { try promised(message, by: node) }
+        for message in ready.messages { try promised(message, by: node, nodes: nodes) }
     }
 
     /// What a leader believes of the others is true: what it counts as acknowledged is on their disks.
@@ -149,7 +151,9 @@ extension Judge {
 
     // MARK: Persisted before promised
 
-    private func promised(_ message: Message, by node: SimulatedNode) throws(Broken) {
+    private mutating func promised(
+        _ message: Message, by node: SimulatedNode, nodes: [SimulatedNode]
+    ) throws(Broken) {
         let image = node.disk.image
         let broken = { (promise: String) in
             Broken(
@@ -170,6 +174,8 @@ extension Judge {
                     || node.seenCommit >= index
             else { throw broken("\(offset) bytes of a snapshot") }
         case .append, .heartbeat, .snapshot, .timeoutNow:
+            // It may have been elected and deposed between two looks.
+            if leaders[message.term] == nil { try elected(node, term: message.term, nodes: nodes) }
             guard leaders[message.term]?.id == node.id else {
                 throw Broken(.promises, "\(node.id) speaks as the leader of term \(message.term), which it is not")
             }
