@@ -161,8 +161,9 @@ import Testing
             index += 1
             try await log.write(make([.test(1, index, bytes: 500)]))
         }
-        let waiting = Locked(25)
-        for _ in 0..<25 {
+        // More than the last segment has room for, less than that and one more: how many records they make is not known.
+        let waiting = Locked(20)
+        for _ in 0..<20 {
             index += 1
             try log.append(make([.test(1, index, bytes: 500)])) { _ in waiting.withLock { $0 -= 1 } }
         }
