@@ -21,6 +21,11 @@ package struct DiskError: Error, CustomStringConvertible {
         self.number = number
     }
 
+    /// There is no room, though no system call has said so.
+    package static func full(_ operation: String, _ path: String) -> DiskError {
+        DiskError(operation: operation, path: path, number: ENOSPC)
+    }
+
     /// There is no room for what was to be written, but nothing is broken.
     ///
     /// A failed sync is never only this: what was to be written may be lost.

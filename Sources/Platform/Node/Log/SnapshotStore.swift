@@ -7,6 +7,8 @@ final class SnapshotStore: Sendable {
     private struct State {
         var newest: SnapshotMetadata?
         var hasReserve = false
+        /// The unfinished snapshot that has the reserve's room: until it is done nobody else may take that.
+        var borrower: String?
     }
 
     private static let prefix = "snapshot-"
@@ -69,8 +71,13 @@ final class SnapshotStore: Sendable {
         guard isNew(snapshot) else { return nil }
         let name = Self.name(snapshot) + Self.unfinishedSuffix
         var writer: SnapshotFileWriter?
-        try usingReserve { () throws(DiskError) in
-            writer = try SnapshotFileWriter(snapshot, source: nil, to: try folder.open(name, .replace))
+        do throws(DiskError) {
+            try usingReserve(for: name) { () throws(DiskError) in
+                writer = try SnapshotFileWriter(snapshot, source: nil, to: try folder.open(name, .replace))
+            }
+        } catch {
+            giveBackReserve(of: name)
+            throw error
         }
         return writer.map { ($0, name) }
     }
@@ -89,6 +96,7 @@ final class SnapshotStore: Sendable {
     ///
     /// - Returns: whether it is the newest snapshot now; otherwise it is gone.
     func install(_ snapshot: SnapshotMetadata, from name: String) throws(DiskError) -> Bool {
+        defer { giveBackReserve(of: name) }
         guard isNew(snapshot) else {
             try folder.folder.remove(name)
             return false
@@ -103,6 +111,7 @@ final class SnapshotStore: Sendable {
     }
 
     func discard(_ name: String) throws(DiskError) {
+        defer { giveBackReserve(of: name) }
         try folder.folder.remove(name)
     }
 
@@ -123,6 +132,9 @@ final class SnapshotStore: Sendable {
     /// - Throws: when there is no room for it.
     func prepareReserve() throws(DiskError) {
         if hasReserve { return }
+        guard state.withLock({ $0.borrower }) == nil else {
+            throw DiskError.full("set aside", folder.folder.file(SegmentFolder.reserve))
+        }
         do throws(DiskError) {
             let file = try folder.open(SegmentFolder.reserve, .readWrite)
             if try file.size() > reserveBytes { try file.truncate(to: reserveBytes) }
@@ -135,23 +147,33 @@ final class SnapshotStore: Sendable {
     }
 
     /// Does it again without the reserve when there is no room: a snapshot is what makes a log shorter.
-    func usingReserve(_ body: () throws(DiskError) -> Void) throws(DiskError) {
+    ///
+    /// - Parameter name: of the unfinished snapshot; its room is nobody else's until it is installed or discarded.
+    func usingReserve(for name: String, _ body: () throws(DiskError) -> Void) throws(DiskError) {
         do throws(DiskError) {
             try body()
         } catch {
-            guard error.isFull, try releaseReserve() else { throw error }
+            guard error.isFull, try releaseReserve(to: name) else { throw error }
             onRelease()
             try body()
         }
     }
 
     /// - Returns: whether there was any.
-    private func releaseReserve() throws(DiskError) -> Bool {
+    private func releaseReserve(to name: String) throws(DiskError) -> Bool {
         let had = state.withLock { state in
-            defer { state.hasReserve = false }
-            return state.hasReserve
+            guard state.hasReserve else { return false }
+            state.hasReserve = false
+            state.borrower = name
+            return true
         }
         if had { try folder.folder.remove(SegmentFolder.reserve) }
         return had
+    }
+
+    private func giveBackReserve(of name: String) {
+        state.withLock { state in
+            if state.borrower == name { state.borrower = nil }
+        }
     }
 }

@@ -32,7 +32,7 @@ public final class SnapshotWriter {
         if let failure = shared.failure { throw failure }
         let end = file.bytes + UInt64(bytes.count)
         do throws(DiskError) {
-            try store.usingReserve { () throws(DiskError) in
+            try store.usingReserve(for: name) { () throws(DiskError) in
                 try file.append(bytes.array.suffix(Int(end - file.bytes)))
             }
         } catch {
@@ -47,7 +47,7 @@ public final class SnapshotWriter {
         if let failure = shared.failure { throw failure }
         let isInstalled: Bool
         do throws(DiskError) {
-            try store.usingReserve { () throws(DiskError) in try file.finish() }
+            try store.usingReserve(for: name) { () throws(DiskError) in try file.finish() }
             isInstalled = try store.install(metadata, from: name)
         } catch {
             throw shared.error(for: error)
