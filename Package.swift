@@ -44,6 +44,9 @@ struct Library {
     static let nioEmbedded = Library("NIOEmbedded", "swift-nio")
     static let nioHTTP1 = Library("NIOHTTP1", "swift-nio")
     static let nioPosix = Library("NIOPosix", "swift-nio")
+    static let nioSSL = Library("NIOSSL", "swift-nio-ssl")
+    static let nioTLS = Library("NIOTLS", "swift-nio")
+    static let protobuf = Library("SwiftProtobuf", "swift-protobuf")
 }
 
 /// Collects the targets and keeps the arrows between them pointing one way.
@@ -51,6 +54,7 @@ struct House {
     private(set) var targets: [Target] = []
     private(set) var products: [Product] = []
     private var layers: [String: Layer] = [:]
+    private var systems: Set<String> = []
 
     mutating func core(_ name: String, on modules: [String] = [], using libraries: [Library] = []) {
         add(name, in: .cores, folder: "Cores", on: modules, using: libraries)
@@ -58,6 +62,12 @@ struct House {
 
     mutating func platform(_ name: String, on modules: [String], using libraries: [Library] = []) {
         add(name, in: .platform, folder: "Platform", on: modules, using: libraries)
+    }
+
+    /// A library of the system; its module map names the header.
+    mutating func system(_ name: String, folder: String) {
+        targets.append(.systemLibrary(name: name, path: "Sources/\(folder)/\(name)"))
+        systems.insert(name)
     }
 
     /// An app: a module, and the executable `product` that starts it.
@@ -119,7 +129,7 @@ struct House {
     }
 
     private func check(_ name: String, in layer: Layer, on modules: [String]) {
-        for module in modules {
+        for module in modules where !systems.contains(module) {
             guard let below = layers[module] else {
                 fatalError("\(name) uses \(module), which is not listed before it")
             }
@@ -144,6 +154,10 @@ house.core("KV", on: ["Primitives"], using: [.deque])
 house.core("Raft", on: ["Primitives"], using: [.deque])
 
 house.platform("Observability", on: ["Primitives", "Channels", "Resilience"], using: [.logging, .metrics])
+house.system("CZlib", folder: "Platform")
+house.platform(
+    "GRPC", on: ["Primitives", "Resilience", "Observability", "CZlib"],
+    using: [.deque, .lifecycle, .logging, .metrics, .nioCore, .nioPosix, .nioSSL, .nioTLS, .protobuf])
 house.platform("SQL", on: ["Primitives", "Resilience"], using: [.grdb])
 house.platform("Storage", on: ["Primitives"])
 house.platform(
@@ -198,6 +212,9 @@ house.tests(
 house.tests(
     "Observability", on: ["Primitives", "Observability"], support: ["TestSupport"], using: [.logging, .metrics])
 house.tests(
+    "GRPC", on: ["Primitives", "Resilience", "Observability", "GRPC"], support: ["TestSupport"],
+    using: [.lifecycle, .logging, .metrics, .nioCore, .nioPosix, .nioSSL, .protobuf])
+house.tests(
     "Node", on: ["counter", "Primitives", "Channels", "Raft", "Storage", "Node"],
     support: ["DiskSimulation", "TestSupport"],
     using: [.logging, .nioCore, .nioPosix])
@@ -243,6 +260,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),

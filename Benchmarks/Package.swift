@@ -32,6 +32,15 @@ let package = Package(
             ],
             path: "Channels", swiftSettings: settings),
         .executableTarget(
+            name: "grpc-benchmark",
+            dependencies: [
+                .product(name: "ApusGRPC", package: "apus"),
+                .product(name: "ApusPrimitives", package: "apus"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "GRPC", swiftSettings: settings),
+        .executableTarget(
             name: "raftlog",
             dependencies: [
                 .product(name: "ApusNode", package: "apus"),

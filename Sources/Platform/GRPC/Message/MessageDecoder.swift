@@ -1,0 +1,54 @@
+import NIOCore
+
+/// Takes messages out of a stream's data: a flag of one byte, a length of four, and the message (gRPC over HTTP/2,
+/// "Length-Prefixed-Message"). Pure; messages that came in one piece are not copied.
+struct MessageDecoder {
+    /// Of one message, as it comes and as it is when decompressed; in bytes.
+    let limit: Int
+    /// What `grpc-encoding` said.
+    var encoding = MessageEncoding.identity
+    private var pending = ByteBuffer()
+
+    static let prefixBytes = 5
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// Bytes of a message that has not come whole.
+    var pendingBytes: Int { pending.readableBytes }
+
+    mutating func append(_ data: ByteBuffer) {
+        if pending.readableBytes == 0 {
+            pending = data
+        } else {
+            var data = data
+            pending.writeBuffer(&data)
+        }
+    }
+
+    /// The next message; nil when it has not come whole.
+    ///
+    /// - Throws: `.resourceExhausted` as soon as the length is known to be above the limit, `.internalError` for a bad flag,
+    ///   `.unimplemented` for a compressed message without a known encoding.
+    mutating func next() throws(GRPCError) -> ByteBuffer? {
+        guard pending.readableBytes >= Self.prefixBytes else { return nil }
+        let start = pending.readerIndex
+        let flag: UInt8 = pending.getInteger(at: start)!
+        let length = Int(pending.getInteger(at: start + 1, as: UInt32.self)!)
+        guard length <= limit else { throw MessageLimit.tooLarge("a message", of: length, limit: limit) }
+        guard flag <= 1 else {
+            throw GRPCError(.internalError, "a message has the flag \(flag)", reach: .answered)
+        }
+        guard pending.readableBytes >= Self.prefixBytes + length else { return nil }
+        pending.moveReaderIndex(forwardBy: Self.prefixBytes)
+        let message = pending.readSlice(length: length)!
+        if pending.readableBytes == 0 { pending = ByteBuffer() }
+        guard flag == 1 else { return message }
+        switch encoding {
+        case .gzip: return try Gzip.decompress(message, limit: limit)
+        case .identity:
+            throw GRPCError(.internalError, "a message is compressed and no encoding was named", reach: .answered)
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import ApusGRPC
+import ApusPrimitives
+import ApusResilience
+import NIOCore
+import TestSupport
+import Testing
+
+/// A reader that stops makes the writer stop, with bounded memory, and does not stop the others on its connection.
+@Suite struct FlowControlTests {
+    private static let size = 10_000
+    private let message = ByteBuffer(repeating: 1, count: size)
+
+    /// What may be under way on a stream whose reader stopped: the window, the codec's queue, the pipe's high water, messages in
+    /// hand, and 64 KiB for what is not aligned.
+    private func bound(_ http2: HTTP2Configuration) -> Int {
+        (http2.streamWindow + http2.streamQueueBytes + 128 * 1024) / Self.size + 4
+    }
+
+    /// Waits until `count` has stayed the same over many polls.
+    private func settled(_ count: @Sendable () -> Int) async throws -> Int {
+        var last = -1
+        var same = 0
+        try await eventually {
+            let now = count()
+            same = now == last ? same + 1 : 0
+            last = now
+            return same > 50 && now > 0
+        }
+        return last
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a client that does not read stops its server's writer`() async throws {
+        let sent = Locked(0)
+        let message = message
+        let service = GRPCService("test.Flow") { service in
+            service.stream(raw: "Flood") { _, replies, _ in
+                while true {
+                    try await replies.send(message)
+                    sent.withLock { $0 += 1 }
+                }
+            }
+            service.onLoop(raw: "Echo") { request, _ in request }
+        }
+        try await withClient([service]) { client in
+            try await client.stream(raw: "test.Flow/Flood") { call in
+                let count = try await settled { sent.withLock { $0 } }
+                #expect(count <= bound(HTTP2Configuration()))
+                // Another call on the same connection goes through.
+                let echo = try await client.unary(raw: "test.Flow/Echo", message)
+                #expect(echo.readableBytes == Self.size)
+                // And the writer goes on when somebody reads.
+                for _ in 0..<count + 50 { _ = try await call.replies.next() }
+                #expect(sent.withLock { $0 } >= count + 50)
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a server that does not read stops its client's writer`() async throws {
+        let gate = Signal<Void>()
+        let received = Locked(0)
+        let service = GRPCService("test.Flow") { service in
+            service.stream(raw: "Sink") { requests, _, _ in
+                try await gate.value
+                for try await _ in requests { received.withLock { $0 += 1 } }
+            }
+            service.onLoop(raw: "Echo") { request, _ in request }
+        }
+        let total = 300
+        let message = message
+        try await withClient([service]) { client in
+            try await client.stream(raw: "test.Flow/Sink") { call in
+                let sent = Locked(0)
+                async let writing: Void = {
+                    for _ in 0..<total {
+                        try await call.requests.send(message)
+                        sent.withLock { $0 += 1 }
+                    }
+                    call.finishSending()
+                }()
+                let count = try await settled { sent.withLock { $0 } }
+                #expect(count <= bound(HTTP2Configuration()))
+                #expect(count < total)
+                _ = try await client.unary(raw: "test.Flow/Echo", message)
+                gate.send()
+                try await writing
+                #expect(try await call.replies.next() == nil)
+                #expect(received.withLock { $0 } == total)
+            }
+        }
+    }
+
+    /// Messages larger than the window come through, because a reader that waits lets them.
+    @Test(.timeLimit(.minutes(1)), arguments: [1, 1000, 70_000, 1_000_000])
+    func `a small window carries large messages`(window: Int) async throws {
+        var settings = GRPCServerSettings()
+        settings.http2.streamWindow = window
+        var own = GRPCClientSettings()
+        own.http2.streamWindow = window
+        let size = window == 1 ? 300 : 1_000_000
+        let echo = GRPCService("test.Echo") { service in
+            service.onLoop(raw: "Unary") { request, _ in request }
+            service.stream(raw: "Stream") { requests, replies, _ in
+                for try await request in requests { try await replies.send(request) }
+            }
+        }
+        try await withClient([echo], settings: settings, client: own) { client in
+            let message = ByteBuffer(repeating: 5, count: size)
+            #expect(try await client.unary(raw: "test.Echo/Unary", message) == message)
+            try await client.stream(raw: "test.Echo/Stream") { call in
+                for _ in 0..<3 {
+                    try await call.requests.send(message)
+                    #expect(try await call.replies.next() == message)
+                }
+                // Several at once, unread for a while.
+                for _ in 0..<3 { try await call.requests.send(ByteBuffer(repeating: 6, count: min(size, 10_000))) }
+                call.finishSending()
+                var count = 0
+                while try await call.replies.next() != nil { count += 1 }
+                #expect(count == 3)
+            }
+        }
+    }
+
+    /// Unary: a client that takes nothing from its socket is not read either; what its calls made waits for it, bounded.
+    @Test(.timeLimit(.minutes(1))) func `a client that does not read its socket is not served further`() async throws {
+        let answered = Locked(0)
+        let service = GRPCService("test.Flow") { service in
+            service.onLoop(raw: "Large") { _, _ in
+                answered.withLock { $0 += 1 }
+                return ByteBuffer(repeating: 0, count: 100_000)
+            }
+        }
+        var settings = GRPCServerSettings()
+        settings.http2.maxConcurrentStreams = 50
+        try await withServer([service], settings: settings) { port, _ in
+            let raw = try await RawConnection.connect(port: port, reads: false)
+            var bytes = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + RawFrames.settings
+            for number in 0..<1000 {
+                bytes += RawFrames.call("/test.Flow/Large", stream: UInt32(number * 2 + 1), body: [0, 0, 0, 0, 0])
+            }
+            try await raw.send(bytes)
+            let count = try await settled { answered.withLock { $0 } }
+            // 65,535 bytes fit the connection's window, the streams that are open wait for it, and the rest was refused.
+            #expect(count <= 51)
+            await raw.close()
+        }
+    }
+}
