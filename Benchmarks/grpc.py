@@ -102,16 +102,21 @@ def unary(title, arguments, servers, clients, test_servers):
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for size, callers, connections in UNARY:
         results = {"go": [], "ours": []}
+        if not test_servers and connections == 1:
+            results["loop"] = []
         for _ in range(arguments.rounds):
             for name in results:
                 server = servers[name if test_servers else "go"]
-                client = clients["go" if test_servers else name]
+                client = clients["go" if test_servers or name == "go" else "ours"]
                 before = server.cpu_seconds()
-                figures, cpu = run([client, "unary", server.port, callers, connections, size, arguments.seconds, 1])
+                command = [client, "unary", server.port, callers, connections, size, arguments.seconds, 1]
+                figures, cpu = run(command + (["bench.Echo/Echo", "loop"] if name == "loop" else []))
                 calls = figures["count"] + 200 * connections
                 used = server.cpu_seconds() - before if test_servers else cpu
                 results[name].append(dict(figures, cpu=used * 1e6 / calls))
         row(f"{size:,}, {callers}, {connections}", results["go"], results["ours"])
+        if "loop" in results:
+            row(f"{size:,}, {callers}, {connections}, on the client's loop", results["go"], results["loop"])
 
 
 def streams(arguments, servers, clients):

@@ -6,7 +6,7 @@ import NIOPosix
 /// The Swift side of `make bench-grpc`: an echo server, and a closed loop of callers.
 ///
 ///     grpc-bench server PORT THREADS
-///     grpc-bench unary PORT CALLERS CONNECTIONS BYTES SECONDS RUNS [PATH]
+///     grpc-bench unary PORT CALLERS CONNECTIONS BYTES SECONDS RUNS [PATH [loop]]
 ///     grpc-bench stream PORT STREAMS BYTES SECONDS RUNS
 ///     grpc-bench idle PORT CONNECTIONS STREAMS   (opens them, says so, and waits for the end of its input)
 @main
@@ -20,7 +20,7 @@ struct GRPCBench {
             let path = arguments.count > 8 ? arguments[8] : "bench.Echo/Echo"
             try await Load(
                 port: number(2), callers: number(3), connections: number(4), bytes: number(5), seconds: number(6),
-                runs: number(7), path: path
+                runs: number(7), path: path, onLoop: arguments.last == "loop"
             ).run()
         case "stream":
             try await StreamLoad(

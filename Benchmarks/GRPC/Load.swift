@@ -12,6 +12,8 @@ struct Load {
     let seconds: Int
     let runs: Int
     let path: String
+    /// Callers run on their client's loop.
+    let onLoop: Bool
 
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: connections > 1 ? 2 : 1)
@@ -36,7 +38,7 @@ struct Load {
         let latencies = try await withThrowingTaskGroup(of: [Int64].self) { group in
             for caller in 0..<callers {
                 let client = clients[caller % clients.count]
-                group.addTask {
+                group.addTask(executorPreference: onLoop ? client.taskExecutor : nil) {
                     var latencies: [Int64] = []
                     latencies.reserveCapacity(200_000)
                     var before = ContinuousClock.now

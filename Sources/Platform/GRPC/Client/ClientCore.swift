@@ -7,6 +7,9 @@ import NIOSSL
 final class ClientCore: Sendable {
     let settings: GRPCClientSettings
     let sslContext: NIOSSLContext?
+    /// Where tasks meet their connection without a hop: with pick-first, the loop of all connections.
+    let executor: LoopExecutor
+    private let loop: any EventLoop
     private let group: any EventLoopGroup
     private let state = Locked(State())
 
@@ -33,6 +36,8 @@ final class ClientCore: Sendable {
     init(settings: GRPCClientSettings, group: any EventLoopGroup) throws {
         self.settings = settings
         self.group = group
+        loop = group.next()
+        executor = LoopExecutor(loop)
         sslContext = try settings.tls.map { tls in
             var tls = tls
             tls.applicationProtocols = ["h2"]
@@ -59,7 +64,8 @@ final class ClientCore: Sendable {
                     doors.append(state.doors[known])
                     balancer.set(index, state.balancer.states[known])
                 } else {
-                    subchannels.append(Subchannel(endpoint: endpoint, core: self, loop: group.next()))
+                    let own = settings.balancing == .pickFirst ? loop : group.next()
+                    subchannels.append(Subchannel(endpoint: endpoint, core: self, loop: own))
                     doors.append(nil)
                 }
             }

@@ -67,6 +67,14 @@ public final class GRPCClient: Service {
         }
     }
 
+    /// Runs tasks on the event loop of the client's connection, so that a call costs no hop between threads:
+    ///
+    ///     try await withTaskExecutorPreference(client.taskExecutor) { try await client.unary(…) }
+    ///
+    /// For tasks that make one call after the other and compute little: while one computes, the connection waits. With round
+    /// robin it is the loop of some of the connections.
+    public var taskExecutor: any TaskExecutor { core.executor }
+
     /// Follows the resolver until graceful shutdown or cancellation. A graceful shutdown lets calls end, for at most
     /// `drainTimeout`; a cancellation ends them.
     public func run() async throws {
