@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test func `failures empty the budget and successes fill it`() {
-        var budget = RetryBudget(maxTokens: 10, tokenRatio: 0.5)
+        var budget = RetryThrottle(maxTokens: 10, tokenRatio: 0.5)
         for _ in 0..<4 { budget.failed() }
         #expect(budget.mayRetry)
         budget.failed()

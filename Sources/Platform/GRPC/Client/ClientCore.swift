@@ -25,7 +25,7 @@ final class ClientCore: Sendable {
         var lastFailure: GRPCError?
         var isClosed = false
         var whenEmpty: CheckedContinuation<Void, Never>?
-        var budget = RetryBudget()
+        var budget = RetryThrottle()
     }
 
     private struct Waiting {

@@ -88,7 +88,7 @@ struct RetryState {
 
 /// The budget that keeps retries from making an overload worse (A6, "Throttling Retry Attempts"): failures take a token,
 /// successes give some back, and below half there are no retries.
-struct RetryBudget {
+struct RetryThrottle {
     /// More than 0.
     let maxTokens: Double
     /// What a success gives back.
