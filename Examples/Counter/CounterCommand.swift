@@ -1,5 +1,6 @@
 import ApusHosting
 import ApusNode
+import ApusPrimitives
 import ApusRPC
 import ApusRaft
 import ArgumentParser

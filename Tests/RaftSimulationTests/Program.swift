@@ -3,10 +3,6 @@ import TestSupport
 
 /// Runs a program of this repository and says what it printed.
 enum Program {
-    struct Missing: Error, CustomStringConvertible {
-        let description: String
-    }
-
     static let repository = URL(filePath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
@@ -35,22 +31,5 @@ enum Program {
 
     static func script(_ name: String) -> URL {
         repository.appending(path: "scripts/\(name)")
-    }
-
-    /// The `simulate` that was built with these tests: it lies beside their bundle.
-    static func simulate() throws -> URL {
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        let places = [own, CommandLine.arguments[0]] + Bundle.allBundles.map { $0.bundlePath }
-        for place in places {
-            var folder = URL(filePath: place)
-            for _ in 0..<4 {
-                folder = folder.deletingLastPathComponent()
-                let candidate = folder.appending(path: "simulate")
-                if FileManager.default.isExecutableFile(atPath: candidate.path(percentEncoded: false)) {
-                    return candidate
-                }
-            }
-        }
-        throw Missing(description: "there is no simulate beside \(places.joined(separator: ", "))")
     }
 }

@@ -1,6 +1,7 @@
 import ApusRaft
 import Foundation
 import RaftSimulation
+import TestSupport
 import Testing
 
 /// A few seeds, in every build; `scripts/simulate` runs the many in an optimised one.
@@ -66,7 +67,7 @@ import Testing
 
     /// Swift seeds its hashes in each process: whoever iterates a dictionary shows here.
     @Test func twoProcessesDoTheSame() async throws {
-        let program = try Program.simulate()
+        let program = try BuiltProgram.url("simulate")
         let arguments = ["--seeds", "10", "--fingerprint"]
         let first = try await Program.run(program, arguments, within: .seconds(120))
         let second = try await Program.run(program, arguments, within: .seconds(120))

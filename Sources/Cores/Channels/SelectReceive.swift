@@ -19,22 +19,17 @@ public struct SelectReceive<Element: ~Copyable, Output>: SelectCases, ~Copyable 
 
     @inlinable
     public func lowestChannel(above floor: UInt) -> UInt {
-        guard let channel, channel.address > floor else { return .max }
-        return channel.address
+        channel.lowestAddress(above: floor)
     }
 
     @inlinable
     public func lock(_ address: UInt) -> Bool {
-        guard let channel, channel.address == address else { return false }
-        channel.lock.lock()
-        return true
+        channel.lock(ifAt: address)
     }
 
     @inlinable
     public func unlock(_ address: UInt) -> Bool {
-        guard let channel, channel.address == address else { return false }
-        channel.lock.unlock()
-        return true
+        channel.unlock(ifAt: address)
     }
 
     @inlinable

@@ -1,4 +1,5 @@
 public import ApusKV
+public import ApusPrimitives
 
 /// Why a coordination store did not do what it was asked for, and what the caller may do about it.
 public struct CoordinationError: Error, Sendable {
@@ -40,18 +41,10 @@ public struct CoordinationError: Error, Sendable {
         public static let closed = Code(rawValue: "closed")
     }
 
-    /// What the caller may do.
-    public enum Retry: Hashable, Sendable {
-        /// The same request will fail again.
-        case never
-        /// The same request may work after this time.
-        case after(Duration)
-    }
-
     public var code: Code
     /// For a person.
     public var message: String
-    public var retry: Retry
+    public var retry: RetryAdvice
     /// The request was a write whose outcome is not known.
     public var mayHaveHappened: Bool
     /// With `.compacted`: the oldest revision that can still be read.
@@ -59,7 +52,7 @@ public struct CoordinationError: Error, Sendable {
     public var cause: (any Error)?
 
     public init(
-        _ code: Code, _ message: String, retry: Retry = .never, mayHaveHappened: Bool = false,
+        _ code: Code, _ message: String, retry: RetryAdvice = .never, mayHaveHappened: Bool = false,
         compactRevision: Revision? = nil, cause: (any Error)? = nil
     ) {
         self.code = code

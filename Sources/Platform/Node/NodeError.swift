@@ -1,3 +1,4 @@
+public import ApusPrimitives
 import ApusRaft
 
 /// Why a node did not do what it was asked for, and what the caller may do about it.
@@ -36,18 +37,10 @@ public struct NodeError: Error, Sendable {
         public static let stopped = Code(rawValue: "stopped")
     }
 
-    /// What the caller may do.
-    public enum Retry: Hashable, Sendable {
-        /// The same request will fail again.
-        case never
-        /// The same request may work after this time.
-        case after(Duration)
-    }
-
     public var code: Code
     /// For a person.
     public var message: String
-    public var retry: Retry
+    public var retry: RetryAdvice
     /// The request was a write whose outcome is not known: it happened, did not, or still happens. Look before you ask
     /// again, or make asking twice harmless.
     public var mayHaveHappened: Bool
@@ -56,7 +49,8 @@ public struct NodeError: Error, Sendable {
     public var cause: (any Error)?
 
     public init(
-        _ code: Code, _ message: String, retry: Retry = .never, mayHaveHappened: Bool = false, leader: Member? = nil,
+        _ code: Code, _ message: String, retry: RetryAdvice = .never, mayHaveHappened: Bool = false,
+        leader: Member? = nil,
         cause: (any Error)? = nil
     ) {
         self.code = code
@@ -78,7 +72,7 @@ extension NodeError: CustomStringConvertible {
 extension NodeError {
     /// What the core refused, for whoever asked the node.
     init(_ refusal: Refusal, leader: Member?) {
-        let soon = Retry.after(.milliseconds(100))
+        let soon = RetryAdvice.after(.milliseconds(100))
         switch refusal.code {
         case .noLeader: self.init(.noLeader, refusal.message, retry: soon)
         case .notLeader: self.init(.notLeader, refusal.message, retry: soon, leader: leader)

@@ -1,7 +1,5 @@
 import ApusPrimitives
 import Foundation
-import NIOCore
-import NIOPosix
 import TestSupport
 
 /// One process of the example `counter`.
@@ -25,7 +23,7 @@ final class CounterProcess: Sendable {
 
     func start() throws {
         let process = Process()
-        process.executableURL = try Self.executable()
+        process.executableURL = try BuiltProgram.url("counter")
         process.arguments = [
             "--id", "\(id)", "--nodes", nodes, "--port", "\(port)", "--data", folder.file("\(id)"),
         ]
@@ -76,37 +74,8 @@ final class CounterProcess: Sendable {
         return answer!
     }
 
-    /// The `counter` that was built with these tests: it lies beside their bundle.
-    private static func executable() throws -> URL {
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        for place in [own, CommandLine.arguments[0]] + Bundle.allBundles.map({ $0.bundlePath }) {
-            var folder = URL(filePath: place)
-            for _ in 0..<4 {
-                folder = folder.deletingLastPathComponent()
-                let candidate = folder.appending(path: "counter")
-                if FileManager.default.isExecutableFile(atPath: candidate.path(percentEncoded: false)) {
-                    return candidate
-                }
-            }
-        }
-        throw Failure(description: "there is no counter executable beside the tests")
-    }
-
     deinit {
         let last = process.withLock { $0 }
         if let last, last.isRunning { _ = Foundation.kill(last.processIdentifier, SIGKILL) }
     }
-}
-
-/// Ports that are free now.
-func freePorts(_ count: Int) async throws -> [Int] {
-    var channels: [any Channel] = []
-    for _ in 0..<count {
-        channels.append(
-            try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .bind(host: "127.0.0.1", port: 0).get())
-    }
-    let ports = channels.map { $0.localAddress!.port! }
-    for channel in channels { try await channel.close() }
-    return ports
 }

@@ -1,8 +1,6 @@
 import ApusPrimitives
 import AsyncHTTPClient
 import Foundation
-import NIOCore
-import NIOPosix
 import TestSupport
 
 /// The real executable on a data folder of its own: started, killed and started again on one port.
@@ -23,7 +21,7 @@ final class LiveShop: Sendable {
         folder = try TemporaryDirectory()
         data = folder.file("data")
         self.arguments = arguments
-        port = try await Self.freePort()
+        port = try await freePorts(1)[0]
     }
 
     var url: String { "http://127.0.0.1:\(port)" }
@@ -34,7 +32,7 @@ final class LiveShop: Sendable {
         if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(filePath: log)) }
         try Data().write(to: URL(filePath: folder.file("out")))
         let process = Process()
-        process.executableURL = try Self.executable()
+        process.executableURL = try BuiltProgram.url("shop")
         process.arguments = ["run", "--port", String(port), "--data", data, "--log-level", "error"] + arguments
         process.standardOutput = FileHandle(forWritingAtPath: folder.file("out"))
         let errors = FileHandle(forWritingAtPath: log)
@@ -117,7 +115,7 @@ final class LiveShop: Sendable {
         let path = folder.file("out")
         try Data().write(to: URL(filePath: path))
         let process = Process()
-        process.executableURL = try executable()
+        process.executableURL = try BuiltProgram.url("shop")
         process.arguments = arguments
         if let environment { process.environment = environment }
         let output = FileHandle(forWritingAtPath: path)
@@ -127,31 +125,6 @@ final class LiveShop: Sendable {
         try process.run()
         try await eventually(within: .seconds(60)) { !process.isRunning }
         return (process.terminationStatus, try String(contentsOfFile: path, encoding: .utf8))
-    }
-
-    /// The `shop` that was built with these tests: it lies beside their bundle.
-    private static func executable() throws -> URL {
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        let places = [own, CommandLine.arguments[0]] + Bundle.allBundles.map { $0.bundlePath }
-        for place in places {
-            var folder = URL(filePath: place)
-            for _ in 0..<4 {
-                folder = folder.deletingLastPathComponent()
-                let candidate = folder.appending(path: "shop")
-                if FileManager.default.isExecutableFile(atPath: candidate.path(percentEncoded: false)) {
-                    return candidate
-                }
-            }
-        }
-        throw Failure(description: "there is no shop executable beside \(places.joined(separator: ", "))")
-    }
-
-    static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        let port = channel.localAddress?.port ?? 0
-        try await channel.close()
-        return port
     }
 
     deinit {

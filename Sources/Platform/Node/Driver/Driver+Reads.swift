@@ -1,3 +1,4 @@
+import ApusPrimitives
 import ApusRaft
 
 /// Reads that went to the core together.
