@@ -10,6 +10,8 @@ public struct ResilienceError: Error, Sendable {
 
         /// The deadline passed, or would have passed before the next attempt.
         public static let deadlineExceeded = Code(rawValue: "deadline-exceeded")
+        /// One attempt had no answer in the time that an attempt has; the deadline of the call has not passed.
+        public static let attemptTimedOut = Code(rawValue: "attempt-timed-out")
         /// A circuit breaker refused the call; nothing was sent.
         public static let circuitOpen = Code(rawValue: "circuit-open")
         /// The last permitted attempt failed too; `cause` is its error.

@@ -4,9 +4,12 @@ public import ApusPrimitives
 ///
 /// It is set once, at the edge, and only shrinks on its way inwards: `current` follows the tree of tasks, the header
 /// follows the request to the next service.
-public struct Deadline: Hashable, Sendable {
+public struct Deadline: Sendable {
     /// On the timeline of the `TimeSource` in use.
     public let expires: MonotonicTime
+
+    /// The body that is cancelled at this moment; nil when nobody has seen to that.
+    var keeper: DeadlineKeeper?
 
     public init(expires: MonotonicTime) {
         self.expires = expires
@@ -37,7 +40,15 @@ public struct Deadline: Hashable, Sendable {
     }
 }
 
-extension Deadline: Comparable {
+extension Deadline: Hashable, Comparable {
+    public static func == (left: Deadline, right: Deadline) -> Bool {
+        left.expires == right.expires
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(expires)
+    }
+
     public static func < (left: Deadline, right: Deadline) -> Bool {
         left.expires < right.expires
     }

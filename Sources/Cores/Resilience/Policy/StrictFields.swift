@@ -52,6 +52,16 @@ struct StrictFields<Key: CodingKey & CaseIterable> {
         return .milliseconds(try value(key, expected) { (found: Int64) in bounds.contains(found) })
     }
 
+    /// The same, and `false` for nil.
+    func optionalMilliseconds(
+        _ key: Key, in range: ClosedRange<Duration> = .zero...Self.longest,
+        absent standard: @autoclosure () -> Duration?
+    ) throws -> Duration? {
+        guard has(key) else { return standard() }
+        if (try? container.decode(Bool.self, forKey: key)) == false { return nil }
+        return try milliseconds(key, in: range, default: .zero)
+    }
+
     func flag(_ key: Key, default standard: @autoclosure () -> Bool) throws -> Bool {
         guard has(key) else { return standard() }
         return try value(key, "true or false") { _ in true }
@@ -134,6 +144,11 @@ extension KeyedEncodingContainer {
     /// Writes what `StrictFields.milliseconds` reads.
     mutating func encode(milliseconds duration: Duration, forKey key: Key) throws {
         try encode(duration.wholeMilliseconds, forKey: key)
+    }
+
+    /// Writes what `StrictFields.optionalMilliseconds` reads.
+    mutating func encode(optionalMilliseconds duration: Duration?, forKey key: Key) throws {
+        if let duration { try encode(milliseconds: duration, forKey: key) } else { try encode(false, forKey: key) }
     }
 
     /// Writes what `StrictFields.part` reads.

@@ -49,23 +49,32 @@ extension RetryPolicy {
     }
 
     private func failure(_ reason: Reason, afterAttempt n: Int, cause: any Error) -> any Error {
+        refusal(reason, afterAttempt: n, cause: cause) ?? cause
+    }
+}
+
+extension RetryPolicy {
+    /// Why there is no further attempt, as an error; nil when `cause` tells it all.
+    func refusal(
+        _ reason: Reason, afterAttempt n: Int, cause: any Error, policy: String = "retry"
+    ) -> ResilienceError? {
         let attempts = n == 1 ? "1 attempt" : "\(n) attempts"
         switch reason {
-        case .notRetryable: return cause
-        case .attemptsExhausted where maxAttempts == 1: return cause
+        case .notRetryable: return nil
+        case .attemptsExhausted where maxAttempts == 1: return nil
         case .attemptsExhausted:
             return ResilienceError(
-                code: .retriesExhausted, message: "gave up after \(attempts)", policy: "retry", cause: cause)
+                code: .retriesExhausted, message: "gave up after \(attempts)", policy: policy, cause: cause)
         case .deadline(let wait):
             return ResilienceError(
                 code: .deadlineExceeded,
                 message: "gave up after \(attempts): the next, in \(wait), would come after the deadline",
-                policy: "retry", cause: cause)
+                policy: policy, cause: cause)
         case .retryAfterTooLong(let wait):
             return ResilienceError(
                 code: .retriesExhausted,
                 message: "gave up after \(attempts): asked to wait \(wait), the policy waits at most \(maxDelay)",
-                policy: "retry", retryAfter: wait, cause: cause)
+                policy: policy, retryAfter: wait, cause: cause)
         }
     }
 }

@@ -5,7 +5,7 @@ import ApusPrimitives
 /// The waits are those of M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
 public struct RetryPolicy: Hashable, Sendable {
     /// How the computed wait is spread, so that clients that failed together do not come back together.
-    public enum Jitter: String, Hashable, Sendable {
+    public enum Jitter: String, Hashable, Sendable, CaseIterable {
         /// Exactly `baseDelay × multiplier^(n-1)`.
         case none
         /// Anything from 0 to that.
