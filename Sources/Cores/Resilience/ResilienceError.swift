@@ -16,6 +16,10 @@ public struct ResilienceError: Error, Sendable {
         public static let circuitOpen = Code(rawValue: "circuit-open")
         /// The last permitted attempt failed too; `cause` is its error.
         public static let retriesExhausted = Code(rawValue: "retries-exhausted")
+        /// There were too many second attempts lately; `cause` is the error of the last one.
+        public static let retryBudgetExhausted = Code(rawValue: "retry-budget-exhausted")
+        /// An adaptive breaker refused the call; nothing was sent.
+        public static let throttled = Code(rawValue: "throttled")
     }
 
     public var code: Code

@@ -21,14 +21,21 @@ extension Locked where State == CircuitBreaker {
             return value
         } catch {
             let now = time.now()
-            let outcome: CircuitBreaker.Outcome =
-                if error is CancellationError {
-                    Deadline.current?.hasPassed(at: now) == true ? .failure : .ignored
-                } else {
-                    isFailure(error) ? .failure : .success
-                }
+            let outcome = CircuitBreaker.Outcome(of: error, at: now, isFailure: isFailure)
             withLock { _ = $0.record(permit, outcome, at: now) }
             throw error
+        }
+    }
+}
+
+extension CircuitBreaker.Outcome {
+    /// What an error says about the callee: nothing when the caller was cancelled before its deadline, and nothing bad when
+    /// it is not a failure.
+    public init(of error: any Error, at now: MonotonicTime, isFailure: (any Error) -> Bool) {
+        if error is CancellationError {
+            self = Deadline.current?.hasPassed(at: now) == true ? .failure : .ignored
+        } else {
+            self = isFailure(error) ? .failure : .success
         }
     }
 }

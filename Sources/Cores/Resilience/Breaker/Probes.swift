@@ -2,8 +2,9 @@ import ApusPrimitives
 
 /// The calls that a half-open breaker lets pass, and what they found.
 struct Probes: Sendable {
-    enum Verdict {
-        case undecided, healthy, failing
+    enum Finding {
+        case undecided, healthy
+        case failing(CircuitBreaker.Verdict)
     }
 
     private struct Probe: Sendable {
@@ -12,13 +13,13 @@ struct Probes: Sendable {
     }
 
     /// How many outcomes are asked for.
-    let limit: Int
+    var limit: Int
     /// After this long without an outcome a probe counts as lost. Without it, callers that hang or forget their permit
     /// would keep the breaker half-open for ever.
-    let patience: Duration
-    private(set) var successes = 0
-    private(set) var failures = 0
-    /// Oldest first; never more than `limit`.
+    var patience: Duration
+    /// The probes with an outcome.
+    private(set) var ended = CircuitBreaker.Counts.zero
+    /// Oldest first; never more than the highest limit there was.
     private var started: [Probe] = []
     private var nextID: UInt64 = 0
 
@@ -29,7 +30,7 @@ struct Probes: Sendable {
 
     var running: Int { started.count }
 
-    private var isFull: Bool { successes + failures + started.count >= limit }
+    private var isFull: Bool { ended.calls + started.count >= limit }
 
     func hasPlace(at now: MonotonicTime) -> Bool {
         !isFull || nextPlace(at: now) == .zero
@@ -53,21 +54,23 @@ struct Probes: Sendable {
     }
 
     /// False when the probe is not out: its outcome came before, or too late.
-    mutating func finish(_ id: UInt64, _ outcome: CircuitBreaker.Outcome) -> Bool {
+    mutating func finish(_ id: UInt64, _ outcome: CircuitBreaker.Outcome, slow: Bool) -> Bool {
         guard let index = started.firstIndex(where: { $0.id == id }) else { return false }
         started.remove(at: index)
-        switch outcome {
-        case .success: successes += 1
-        case .failure: failures += 1
-        case .ignored: break
+        if outcome != .ignored {
+            ended += CircuitBreaker.Counts(calls: 1, failures: outcome == .failure ? 1 : 0, slow: slow ? 1 : 0)
         }
         return true
     }
 
     /// Decided as soon as the outcomes that are missing cannot change it.
-    func verdict(threshold: Double) -> Verdict {
-        if Double(failures) / Double(limit) >= threshold { return .failing }
-        if Double(limit - successes) / Double(limit) < threshold { return .healthy }
-        return .undecided
+    func finding(_ settings: CircuitBreaker.Configuration) -> Finding {
+        // More than the limit have ended when the limit was lowered meanwhile.
+        let all = max(limit, ended.calls)
+        if let verdict = settings.verdict(on: ended, of: all) { return .failing(verdict) }
+        let missing = all - ended.calls
+        let worst = CircuitBreaker.Counts(
+            calls: all, failures: ended.failures + missing, slow: ended.slow + missing)
+        return settings.verdict(on: worst, of: all) == nil ? .healthy : .undecided
     }
 }

@@ -84,9 +84,3 @@ extension RateLimiter.Configuration: Codable {
         try container.encode(milliseconds: maxWait, forKey: .maxWait)
     }
 }
-
-extension Comparable {
-    func clamped(to range: ClosedRange<Self>) -> Self {
-        min(max(self, range.lowerBound), range.upperBound)
-    }
-}
