@@ -35,6 +35,26 @@ public struct RetryBudget: Sendable {
         public var balance: Int { max(allowed - retries, 0) }
     }
 
+    /// Why an attempt was not allowed.
+    public struct Shortage: Hashable, Sendable {
+        public let name: String
+        public let configuration: Configuration
+        public let numbers: Numbers
+        /// When the next attempt is allowed if nobody calls until then; nil for a budget that never allows one without
+        /// calls.
+        public let retryAfter: Duration?
+
+        /// - Parameter prefix: what the caller did before, for the message.
+        func error(after prefix: String = "", policy: String? = nil, cause: (any Error)?) -> ResilienceError {
+            ResilienceError(
+                code: .retryBudgetExhausted,
+                message: "\(prefix)\(numbers.retries) of \(numbers.allowed) second attempts allowed in "
+                    + "\(configuration.window) are used (\(configuration.share * 100) % of \(numbers.calls) calls, "
+                    + "and \(configuration.floorPerSecond) a second)",
+                policy: policy ?? name, retryAfter: retryAfter, cause: cause)
+        }
+    }
+
     /// In how many steps the window moves.
     static let buckets = 10
 
@@ -68,18 +88,16 @@ public struct RetryBudget: Sendable {
             calls: counts.calls, retries: counts.retries, allowed: configuration.allowed(for: counts.calls))
     }
 
-    /// The error of whoever was not given leave. Its `retryAfter` is when the next attempt is allowed if nobody calls
-    /// until then; nil for a budget that never allows one without calls.
+    /// Why leave is not given at `now`.
+    public func shortage(at now: MonotonicTime) -> Shortage {
+        Shortage(
+            name: name, configuration: configuration, numbers: numbers(at: now),
+            retryAfter: window.wait(from: now) { $0.retries < configuration.allowed(for: $0.calls) })
+    }
+
+    /// The error of whoever was not given leave.
     public func refusal(at now: MonotonicTime, cause: (any Error)? = nil) -> ResilienceError {
-        let numbers = numbers(at: now)
-        return ResilienceError(
-            code: .retryBudgetExhausted,
-            message:
-                "\(numbers.retries) of \(numbers.allowed) second attempts allowed in \(configuration.window) are used "
-                + "(\(configuration.share * 100) % of \(numbers.calls) calls, and \(configuration.floorPerSecond) a second)",
-            policy: name,
-            retryAfter: window.wait(from: now) { $0.retries < configuration.allowed(for: $0.calls) },
-            cause: cause)
+        shortage(at: now).error(cause: cause)
     }
 
     /// Changes the settings of a budget in use; what was counted stays.

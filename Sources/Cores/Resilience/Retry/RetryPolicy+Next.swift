@@ -1,3 +1,5 @@
+public import ApusPrimitives
+
 extension RetryPolicy {
     /// What follows a failed attempt.
     public enum Next: Hashable, Sendable {
@@ -16,6 +18,8 @@ extension RetryPolicy {
         case deadline(wait: Duration)
         /// The error asked for this wait, which is longer than `maxDelay`.
         case retryAfterTooLong(Duration)
+        /// All of them together try again too often already.
+        case budgetExhausted(RetryBudget.Shortage)
     }
 
     /// Decides what follows the failure of attempt number `n` (from 1).
@@ -38,5 +42,17 @@ extension RetryPolicy {
         let wait = max(delay(afterAttempt: n, previous: previous, using: &random), asked)
         if let remaining, wait >= remaining { return .giveUp(.deadline(wait: wait)) }
         return .wait(wait)
+    }
+
+    /// The same within a budget. It is asked last, when nothing else stands against the attempt, and what it gives it does
+    /// not get back.
+    public func next(
+        afterAttempt n: Int, decision: RetryDecision, previous: Duration = .zero, remaining: Duration? = nil,
+        budget: inout RetryBudget, at now: MonotonicTime, using random: inout some RandomNumberGenerator
+    ) -> Next {
+        let next = next(
+            afterAttempt: n, decision: decision, previous: previous, remaining: remaining, using: &random)
+        guard case .wait = next, !budget.withdraw(at: now) else { return next }
+        return .giveUp(.budgetExhausted(budget.shortage(at: now)))
     }
 }

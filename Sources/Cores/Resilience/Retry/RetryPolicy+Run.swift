@@ -1,4 +1,4 @@
-import ApusPrimitives
+public import ApusPrimitives
 
 extension RetryPolicy {
     /// Calls `body` with the number of the attempt, from 1, until it returns or the policy gives up.
@@ -6,24 +6,29 @@ extension RetryPolicy {
     /// No wait ends after `Deadline.current` and no attempt begins after it. Once the task is cancelled, the error of the
     /// attempt is thrown as it is.
     ///
+    /// - Parameters:
+    ///   - budget: shared by all calls of the same callee; it and the deadline are asked before every attempt but the first.
+    ///   - classify: whether trying again is safe and makes sense; `RetrySafety` answers for the usual cases.
     /// - Throws: what `body` threw when `classify` says `.stop` or the policy has one attempt only; otherwise a
-    ///   `ResilienceError` that tells the number of attempts, with the last error as `cause`: `.retriesExhausted`, or
-    ///   `.deadlineExceeded` when the next attempt would have come too late. `CancellationError` when cancelled in a wait.
+    ///   `ResilienceError` that tells the number of attempts, with the last error as `cause`: `.retriesExhausted`,
+    ///   `.deadlineExceeded` when the next attempt would have come too late, or `.retryBudgetExhausted`. `CancellationError` when cancelled in a wait.
     public func run<Value>(
-        on time: TimeSource = .continuous, classify: (any Error) -> RetryDecision = RetryDecision.standard,
+        on time: TimeSource = .continuous, budget: Locked<RetryBudget>? = nil,
+        classify: (any Error) -> RetryDecision = RetryDecision.standard,
         body: (_ attempt: Int) async throws -> Value
     ) async throws -> Value {
         var random = SystemRandomNumberGenerator()
-        return try await run(on: time, using: &random, classify: classify, body: body)
+        return try await run(on: time, budget: budget, using: &random, classify: classify, body: body)
     }
 
     /// The same with a chosen source of jitter, so that a simulation repeats itself.
     public func run<Value>(
-        on time: TimeSource, using random: inout some RandomNumberGenerator,
+        on time: TimeSource, budget: Locked<RetryBudget>? = nil, using random: inout some RandomNumberGenerator,
         classify: (any Error) -> RetryDecision = RetryDecision.standard,
         body: (_ attempt: Int) async throws -> Value
     ) async throws -> Value {
         let deadline = Deadline.current
+        if let budget { budget.withLock { $0.recordCall(at: time.now()) } }
         var attempt = 1
         var wait = Duration.zero
         var last: (any Error)?
@@ -34,9 +39,20 @@ extension RetryPolicy {
                 return try await body(attempt)
             } catch {
                 if Task.isCancelled { throw error }
-                let next = next(
-                    afterAttempt: attempt, decision: classify(error), previous: wait,
-                    remaining: deadline?.remaining(at: time.now()), using: &random)
+                let decision = classify(error)
+                let now = time.now()
+                let left = deadline?.remaining(at: now)
+                let next: Next
+                if let budget {
+                    next = budget.withLock {
+                        self.next(
+                            afterAttempt: attempt, decision: decision, previous: wait, remaining: left, budget: &$0,
+                            at: now, using: &random)
+                    }
+                } else {
+                    next = self.next(
+                        afterAttempt: attempt, decision: decision, previous: wait, remaining: left, using: &random)
+                }
                 switch next {
                 case .wait(let duration): wait = duration
                 case .giveUp(let reason): throw failure(reason, afterAttempt: attempt, cause: error)
@@ -75,6 +91,8 @@ extension RetryPolicy {
                 code: .retriesExhausted,
                 message: "gave up after \(attempts): asked to wait \(wait), the policy waits at most \(maxDelay)",
                 policy: policy, retryAfter: wait, cause: cause)
+        case .budgetExhausted(let shortage):
+            return shortage.error(after: "gave up after \(attempts): ", policy: policy, cause: cause)
         }
     }
 }
