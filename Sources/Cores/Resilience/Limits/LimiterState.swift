@@ -31,7 +31,9 @@ struct LimiterState: Sendable {
         return wait <= limit ? take(count, rate, at: now, limit: limit) : wait
     }
 
-    mutating func giveBack(_ count: Int, due: MonotonicTime, at now: MonotonicTime) {
+    /// A place that this limiter cannot have given, because its line is shorter, is ignored.
+    mutating func giveBack(_ count: Int, _ rate: LimitRate, due: MonotonicTime, at now: MonotonicTime) {
+        guard now + .nanoseconds(take(1, rate, at: now, limit: -1)) >= due else { return }
         vacant.add(count, due: due, at: now)
     }
 

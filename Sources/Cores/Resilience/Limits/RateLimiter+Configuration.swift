@@ -55,13 +55,7 @@ extension RateLimiter.Configuration: Codable {
     /// `permits` must be there; the rest has the defaults of the other initialiser.
     public init(from decoder: any Decoder) throws {
         let fields = try StrictFields<CodingKeys>(decoder)
-        guard fields.has(.permits) else {
-            let path = (decoder.codingPath + [CodingKeys.permits]).map(\.stringValue).joined(separator: ".")
-            throw DecodingError.dataCorrupted(
-                DecodingError.Context(
-                    codingPath: decoder.codingPath + [CodingKeys.permits],
-                    debugDescription: "\(path): missing; it has no default"))
-        }
+        guard fields.has(.permits) else { throw DecodingError.missing(CodingKeys.permits, in: decoder) }
         let algorithm = try fields.choice(.algorithm, default: RateLimiter.Algorithm.tokenBucket)
         if algorithm == .slidingWindow, fields.has(.burst) {
             throw fields.error(.burst, "allowed with a sliding window, which has no burst")

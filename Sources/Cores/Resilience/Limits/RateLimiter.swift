@@ -50,7 +50,7 @@ public struct RateLimiter: Sendable {
     ///
     /// - Parameter due: the moment at which the call would have gone: when it asked, and its wait.
     public mutating func giveBack(_ permits: Int = 1, due: MonotonicTime, at now: MonotonicTime) {
-        state.giveBack(permits, due: due, at: now)
+        state.giveBack(permits, rate, due: due, at: now)
     }
 
     /// How many permits could be taken at once now.
