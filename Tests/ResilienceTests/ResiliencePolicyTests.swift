@@ -48,6 +48,9 @@ struct PolicyBench {
     private static func line(_ event: PolicyEvent) -> String {
         switch event {
         case .admitted: "admitted"
+        case .abandoned: "abandoned"
+        case .hedged(let call): "call \(call)"
+        case .limitChanged(let limit): "limit \(limit)"
         case .rejected(let part, let error): "rejected by \(part.rawValue): \(error.code.rawValue)"
         case .retrying(let attempt, let wait, _): "attempt \(attempt) after \(wait)"
         case .attemptTimedOut(let attempt): "attempt \(attempt) timed out"
@@ -70,7 +73,7 @@ struct PolicyBench {
         let bench = PolicyBench(.off)
         #expect(try await bench.policy.run { $0.number } == 1)
         await #expect(throws: PolicyBench.Refused.self) {
-            try await bench.policy.run { _ in throw PolicyBench.Refused() }
+            try await bench.policy.run(.safe) { _ in throw PolicyBench.Refused() }
         }
         #expect(bench.told() == ["admitted", "succeeded after 1", "admitted", "failed after 1"])
     }
@@ -86,7 +89,7 @@ struct PolicyBench {
     @Test func aFailedAttemptIsTriedAgain() async throws {
         let bench = PolicyBench(.init(retry: patient))
         let number = try await bench.run { [policy = bench.policy] in
-            try await policy.run { attempt in
+            try await policy.run(.safe) { attempt in
                 if attempt.number < 3 { throw PolicyBench.Refused() }
                 return attempt.number
             }
@@ -102,7 +105,9 @@ struct PolicyBench {
     @Test func retriesEnd() async throws {
         let bench = PolicyBench(.init(retry: patient))
         let error = try await #require(throws: ResilienceError.self) {
-            try await bench.run { [policy = bench.policy] in try await policy.run { _ in throw PolicyBench.Refused() } }
+            try await bench.run { [policy = bench.policy] in
+                try await policy.run(.safe) { _ in throw PolicyBench.Refused() }
+            }
         }
         #expect(
             error.code == .retriesExhausted && error.policy == "payment retry" && error.cause is PolicyBench.Refused)
@@ -121,7 +126,9 @@ struct PolicyBench {
         let breaker = CircuitBreaker.Configuration(minimumCalls: 2)
         let bench = PolicyBench(.init(retry: patient, breaker: breaker))
         let error = try await #require(throws: ResilienceError.self) {
-            try await bench.run { [policy = bench.policy] in try await policy.run { _ in throw PolicyBench.Refused() } }
+            try await bench.run { [policy = bench.policy] in
+                try await policy.run(.safe) { _ in throw PolicyBench.Refused() }
+            }
         }
         #expect(error.code == .circuitOpen && error.policy == "payment breaker" && error.cause is PolicyBench.Refused)
         #expect(
@@ -160,7 +167,7 @@ struct PolicyBench {
     @Test func noRetryBeginsThatWouldComeAfterTheDeadline() async throws {
         let bench = PolicyBench(.init(deadline: .milliseconds(100), retry: patient))
         let error = try await #require(throws: ResilienceError.self) {
-            try await bench.policy.run { _ in throw PolicyBench.Refused() }
+            try await bench.policy.run(.safe) { _ in throw PolicyBench.Refused() }
         }
         #expect(error.code == .deadlineExceeded && error.policy == "payment retry")
     }
@@ -178,7 +185,7 @@ struct PolicyBench {
     @Test func anAttemptThatTakesTooLongIsCancelledAndTriedAgain() async throws {
         let bench = PolicyBench(.init(deadline: .seconds(10), retry: patient, attemptTimeout: .seconds(1)))
         let number = try await bench.run { [policy = bench.policy, source = bench.time.source] in
-            try await policy.run { attempt in
+            try await policy.run(.safe) { attempt in
                 if attempt.number == 1 { try await source.sleep(for: .seconds(60)) }
                 return attempt.number
             }
@@ -223,7 +230,7 @@ struct PolicyBench {
 
     @Test func aCallThatIsCancelledBetweenAttemptsEnds() async throws {
         let bench = PolicyBench(.init(retry: patient))
-        let call = Task { [policy = bench.policy] in try await policy.run { _ in throw PolicyBench.Refused() } }
+        let call = Task { [policy = bench.policy] in try await policy.run(.safe) { _ in throw PolicyBench.Refused() } }
         try await bench.time.waitForSleepers()
         call.cancel()
         await #expect(throws: CancellationError.self) { try await call.value }

@@ -9,20 +9,35 @@ struct PolicyCall: Sendable {
     let isKept: Bool
     let retry: RetryPolicy?
     let attemptTimeout: Duration?
+    let bulkhead: Bulkhead?
+    let hedge: Locked<Hedge>?
+    /// When the rate limit lets it go on; nil when it need not wait.
+    var turn: PolicyLeave<MonotonicTime>?
+    /// Its place under the load shedding's limit.
+    var place: PolicyLeave<ConcurrencyLimit.Permit>?
+    /// Whether it is inside the bulkhead.
+    var isInside = false
     /// Attempts that have begun.
     var attempts = 0
     /// The wait before the present attempt.
     var wait = Duration.zero
-    /// The breaker's, for the present attempt.
-    var leave: PolicyLeave<CircuitBreaker.Permit>?
+    /// Of the breakers, for the present attempt.
+    var leave = BreakerLeave()
     /// Why the last attempt failed.
     var failure: (any Error)?
 
-    init(_ outer: Deadline?, _ configuration: ResiliencePolicy.Configuration, at now: MonotonicTime) {
-        let own = configuration.deadline.map { Deadline(after: $0, from: now) }
+    struct BreakerLeave: Sendable {
+        var breaker: PolicyLeave<CircuitBreaker.Permit>?
+        var adaptive: PolicyLeave<AdaptiveBreaker.Permit>?
+    }
+
+    init(_ outer: Deadline?, _ state: PolicyState, at now: MonotonicTime) {
+        let own = state.configuration.deadline.map { Deadline(after: $0, from: now) }
         started = now
-        retry = configuration.retry
-        attemptTimeout = configuration.attemptTimeout
+        retry = state.configuration.retry
+        attemptTimeout = state.configuration.attemptTimeout
+        bulkhead = state.bulkhead
+        hedge = state.hedge
         if let outer, own.map({ outer <= $0 }) ?? true {
             deadline = outer
             isKept = outer.isKeptHere
@@ -32,18 +47,19 @@ struct PolicyCall: Sendable {
         }
     }
 
-    /// The moment at which an attempt that begins now is cancelled.
+    /// The moment at which an attempt is cancelled.
     struct CutOff: Sendable {
         let deadline: Deadline?
         /// Whether the policy has to see to that.
         let isOurs: Bool
     }
 
-    func cutOff(at now: MonotonicTime) -> CutOff {
+    /// For an attempt that begins now; in a task of a hedge nothing is kept by others.
+    func cutOff(at now: MonotonicTime, inOwnTask: Bool = false) -> CutOff {
         let timeout = attemptTimeout.map { Deadline(after: $0, from: now) }
         guard let deadline else { return CutOff(deadline: timeout, isOurs: timeout != nil) }
         if let timeout, timeout < deadline { return CutOff(deadline: timeout, isOurs: true) }
-        return CutOff(deadline: deadline, isOurs: !isKept)
+        return CutOff(deadline: deadline, isOurs: inOwnTask || !isKept)
     }
 
     /// Whether an attempt that ended at `now` was in time. The clock decides, not the race.

@@ -8,8 +8,12 @@ public struct PolicyCounts: Hashable, Sendable {
     public internal(set) var failed = 0
     /// Admitted calls whose caller went away.
     public internal(set) var cancelled = 0
+    /// Calls whose caller went away while they waited for their turn or for a place.
+    public internal(set) var abandoned = 0
     /// Attempts after the first.
     public internal(set) var retries = 0
+    /// Calls beside the first of their attempt.
+    public internal(set) var hedges = 0
     /// Attempts that had no answer in time.
     public internal(set) var attemptTimeouts = 0
     /// Calls that a fallback answered.

@@ -5,14 +5,20 @@
 public enum PolicyEvent: Sendable {
     /// A call passed rate limit, load shedding and bulkhead, after waiting so long for its turn.
     case admitted(waited: Duration)
+    /// The caller went away while the call waited to be admitted.
+    case abandoned
     /// `part` refused the call or gave it up; the call ends with the error, or with its fallback.
     case rejected(by: ResiliencePolicy.Part, ResilienceError)
     /// Attempt number `attempt` (from 2) begins after this wait, because the one before failed.
     case retrying(attempt: Int, after: Duration, because: any Error)
+    /// A call beside the first of its attempt begins: number 2 or more.
+    case hedged(call: Int)
     /// An attempt had no answer after `attemptTimeout`.
     case attemptTimedOut(attempt: Int)
     /// The circuit breaker went from one state to another.
     case breakerChanged(CircuitBreaker.Transition)
+    /// The limit of the load shedding moved.
+    case limitChanged(to: Int)
     /// A fallback answered in place of the callee.
     case degraded(because: any Error)
     /// A call that was admitted has ended, its retries included.

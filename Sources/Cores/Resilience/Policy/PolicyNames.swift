@@ -4,16 +4,30 @@ import ApusPrimitives
 struct PolicyNames: Sendable {
     let policy: String
     let deadline: String
+    let rateLimit: String
+    let loadShedding: String
+    let bulkhead: String
     let retry: String
+    let retryBudget: String
+    let hedge: String
     let breaker: String
+    let adaptiveBreaker: String
     let attemptTimeout: String
+    let fallback: String
 
     init(_ policy: String) {
         self.policy = policy
         deadline = "\(policy) deadline"
+        rateLimit = "\(policy) rate limit"
+        loadShedding = "\(policy) load shedding"
+        bulkhead = "\(policy) bulkhead"
         retry = "\(policy) retry"
+        retryBudget = "\(policy) retry budget"
+        hedge = "\(policy) hedge"
         breaker = "\(policy) breaker"
+        adaptiveBreaker = "\(policy) adaptive breaker"
         attemptTimeout = "\(policy) attempt timeout"
+        fallback = "\(policy) fallback"
     }
 
     /// What an attempt threw in truth, of which its body threw `cause`.

@@ -16,6 +16,13 @@ struct PolicySlot<Part: Sendable>: Sendable {
         leave.generation == generation
     }
 
+    /// Changes the part in place: taken out meanwhile, so that nothing it owns is copied.
+    mutating func change<Result>(_ body: (inout Part) -> Result) -> Result? {
+        guard var taken = part.take() else { return nil }
+        defer { part = taken }
+        return body(&taken)
+    }
+
     mutating func replace(with part: Part?) {
         self.part = part
         generation &+= 1

@@ -2,8 +2,9 @@ import ApusPrimitives
 
 /// Everything that makes the calls of one callee survive, in one value and one order.
 ///
-/// From the outside in: fallback, deadline, retry, breaker, attempt timeout, the call. Each part is
-/// optional. An admitted call passes two short critical sections of one lock, whatever parts there are.
+/// From the outside in: fallback, deadline, rate limit, load shedding, bulkhead, retry with its budget, hedge, breaker,
+/// attempt timeout, the call. Each part is optional. A call that succeeds at once passes a few short critical sections,
+/// whatever parts there are.
 ///
 /// ```swift
 /// let payment = ResiliencePolicy("payment")
@@ -30,7 +31,7 @@ public final class ResiliencePolicy: Sendable {
         self.time = time
         self.onEvent = onEvent
         names = PolicyNames(name)
-        state = Locked(PolicyState(names, configuration, seed: seed ?? UInt64.random(in: 0...UInt64.max)))
+        state = Locked(PolicyState(names, configuration, on: time, seed: seed ?? UInt64.random(in: 0...UInt64.max)))
     }
 
     /// How the policy is set now.
@@ -39,7 +40,13 @@ public final class ResiliencePolicy: Sendable {
     /// Replaces the settings, for calls that begin from now on. A part that stays on keeps what it has learnt (windows,
     /// tokens, limits), within its new bounds; one that is switched on begins anew. Calls under way finish as they began.
     public func update(_ configuration: Configuration) {
-        let transition = state.withLock { $0.reconfigure(configuration, at: time.now()) }
+        let now = time.now()
+        let (transition, bulkhead, hedge) = state.withLock { state in
+            (state.reconfigure(configuration, on: time, at: now), state.bulkhead, state.hedge)
+        }
+        // Both have locks of their own; a part that has just been made is set so already.
+        if let settings = configuration.bulkhead { bulkhead?.reconfigure(settings) }
+        if let settings = configuration.hedge { hedge?.withLock { $0.reconfigure(settings, at: now) } }
         report(.reconfigured)
         if let transition { report(.breakerChanged(transition)) }
     }

@@ -99,6 +99,17 @@ struct StrictFields<Key: CodingKey & CaseIterable> {
         return try container.decode(Value.self, forKey: key)
     }
 
+    /// The same for a part that has no settings of its own accord: off unless they are given.
+    func part<Value: Decodable>(_ key: Key) throws -> Value? {
+        guard has(key) else { return nil }
+        if let isOn = try? container.decode(Bool.self, forKey: key) {
+            if isOn { throw error(key, "an object or false") }
+            return nil
+        }
+        if try container.decodeNil(forKey: key) { throw error(key, "an object or false") }
+        return try container.decode(Value.self, forKey: key)
+    }
+
     /// For a rule that concerns more than one member: the error that says what `key` should have been.
     func error(_ key: Key, _ expected: String) -> DecodingError {
         Self.error("\(found(key)) is not \(expected)", at: container.codingPath + [key])
