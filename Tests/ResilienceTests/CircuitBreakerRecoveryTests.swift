@@ -31,6 +31,39 @@ import Testing
         #expect(recovered <= fault + breaker.configuration.openFor)
     }
 
+    /// The same with a window of time, for a callee that fails and for one that is slow.
+    @Test(arguments: [1, 30, 300], [true, false]) func aWindowOfTimeAndSlowCallsDoNotHoldItUp(
+        seconds: Int, isSlow: Bool
+    ) {
+        var breaker = CircuitBreaker(
+            configuration: CircuitBreaker.Configuration(
+                window: .time(.seconds(60)), slowCallDuration: .milliseconds(100)))
+        let fault = Duration.seconds(seconds)
+        var waiting: [(ends: Duration, permit: CircuitBreaker.Permit)] = []
+        var lastRefusal = Duration.zero
+        for tick in 0..<40_000 {
+            let elapsed = call * tick
+            let now = MonotonicTime.zero + elapsed
+            while let first = waiting.first, first.ends <= elapsed {
+                breaker.record(waiting.removeFirst().permit, .success, at: now)
+            }
+            guard let permit = try? breaker.acquire(at: now) else {
+                lastRefusal = elapsed
+                continue
+            }
+            if elapsed >= fault {
+                breaker.record(permit, .success, at: now)
+            } else if isSlow {
+                waiting.append((elapsed + .milliseconds(200), permit))
+            } else {
+                breaker.record(permit, .failure, at: now)
+            }
+        }
+        #expect(lastRefusal > .milliseconds(50), "it did open")
+        // A slow probe that was sent before the end may open it once more, when it ends.
+        #expect(lastRefusal <= fault + breaker.configuration.openFor + .milliseconds(isSlow ? 200 : 0))
+    }
+
     @Test func outcomesThatWereNeverRecordedDoNotKeepItOpen() {
         var breaker = CircuitBreaker()
         for _ in 0..<10 {

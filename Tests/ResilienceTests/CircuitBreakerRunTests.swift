@@ -11,9 +11,12 @@ import Testing
     private let time = ManualTime()
     private let breaker = Locked(
         CircuitBreaker(
-            "payment", configuration: CircuitBreaker.Configuration(windowSize: 4, minimumCalls: 2)))
+            "payment", configuration: CircuitBreaker.Configuration(window: .calls(4), minimumCalls: 2)))
 
-    private var counted: [Int] { breaker.withLock { [$0.calls, $0.failures] } }
+    private var counted: [Int] {
+        let counts = breaker.withLock { $0.counts(at: time.now) }
+        return [counts.calls, counts.failures]
+    }
 
     private func fail(_ error: any Error, isFailure: (any Error) -> Bool = { _ in true }) async {
         try? await breaker.run(on: time.source, isFailure: isFailure) { throw error }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct CircuitBreakerTests {
     private static let settings = CircuitBreaker.Configuration(
-        windowSize: 10, minimumCalls: 4, failureRateThreshold: 0.5, openFor: .seconds(5), halfOpenProbes: 3)
+        window: .calls(10), minimumCalls: 4, failureRateThreshold: 0.5, openFor: .seconds(5), halfOpenProbes: 3)
 
     private let now = MonotonicTime(nanoseconds: 1_000_000_000)
 
@@ -40,21 +40,20 @@ import Testing
     @Test func itStaysClosedBelowTheThreshold() throws {
         let breaker = try breaker([.success, .success, .success, .failure, .failure])
         #expect(breaker.state(at: now) == .closed)
-        #expect(breaker.calls == 5)
-        #expect(breaker.failures == 2)
+        #expect(breaker.counts(at: now) == CircuitBreaker.Counts(calls: 5, failures: 2))
     }
 
     @Test func onlyTheLastCallsOfTheWindowCount() throws {
         // Ten successes, then five failures: 5 of the last 10, where all fifteen would give a third.
         var breaker = try breaker(Array(repeating: .success, count: 10) + Array(repeating: .failure, count: 4))
         #expect(breaker.state(at: now) == .closed)
-        #expect(breaker.calls == 10)
+        #expect(breaker.counts(at: now).calls == 10)
         breaker.record(try breaker.acquire(at: now), .failure, at: now)
         #expect(breaker.state(at: now) == .open(until: now + .seconds(5)))
     }
 
     @Test func ignoredOutcomesAreNotCounted() throws {
-        #expect(try breaker(Array(repeating: .ignored, count: 20)).calls == 0)
+        #expect(try breaker(Array(repeating: .ignored, count: 20)).counts(at: now) == .zero)
     }
 
     @Test func aRefusalSaysWhichPolicyOnWhatNumbersAndWhenToTryAgain() throws {
@@ -97,7 +96,7 @@ import Testing
         let transition = breaker.record(permits[2], .success, at: probing)
         #expect(transition == CircuitBreaker.Transition(from: .halfOpen, to: .closed))
         #expect(breaker.record(permits[1], .failure, at: probing) == nil)
-        #expect(breaker.calls == 0, "it begins with an empty window, and the late probe is not in it")
+        #expect(breaker.counts(at: probing) == .zero, "it begins with an empty window, and the late probe is not in it")
     }
 
     @Test func itOpensAgainAsSoonAsTheThresholdIsReached() throws {
@@ -163,7 +162,7 @@ import Testing
     }
 
     @Test func aThresholdOfOneNeedsEveryCallToFail() throws {
-        let settings = CircuitBreaker.Configuration(windowSize: 4, minimumCalls: 2, failureRateThreshold: 1)
+        let settings = CircuitBreaker.Configuration(window: .calls(4), minimumCalls: 2, failureRateThreshold: 1)
         var breaker = CircuitBreaker(configuration: settings)
         for outcome in [CircuitBreaker.Outcome.success, .failure, .failure, .failure] {
             breaker.record(try breaker.acquire(at: now), outcome, at: now)
@@ -175,14 +174,14 @@ import Testing
 
     @Test func settingsOutOfRangeMoveToTheNearestInRange() {
         let low = CircuitBreaker.Configuration(
-            windowSize: 0, minimumCalls: -1, failureRateThreshold: .nan, openFor: .seconds(-1), halfOpenProbes: 0)
+            window: .calls(0), minimumCalls: -1, failureRateThreshold: .nan, openFor: .seconds(-1), halfOpenProbes: 0)
         #expect(
             low
                 == CircuitBreaker.Configuration(
-                    windowSize: 1, minimumCalls: 1, failureRateThreshold: 0.001, openFor: .zero, halfOpenProbes: 1))
+                    window: .calls(1), minimumCalls: 1, failureRateThreshold: 0.001, openFor: .zero, halfOpenProbes: 1))
         let high = CircuitBreaker.Configuration(
-            windowSize: .max, minimumCalls: .max, failureRateThreshold: 7, openFor: .zero, halfOpenProbes: .max)
-        #expect(high.windowSize == 65_536)
+            window: .calls(.max), minimumCalls: .max, failureRateThreshold: 7, openFor: .zero, halfOpenProbes: .max)
+        #expect(high.window == .calls(65_536))
         #expect(high.minimumCalls == 65_536)
         #expect(high.failureRateThreshold == 1)
         #expect(high.halfOpenProbes == 1_024)
@@ -190,9 +189,11 @@ import Testing
 
     @Test func theDefaultsAreThoseOfTheManual() {
         let settings = CircuitBreaker.Configuration()
-        #expect(settings.windowSize == 100)
+        #expect(settings.window == .calls(100))
         #expect(settings.minimumCalls == 10)
         #expect(settings.failureRateThreshold == 0.5)
+        #expect(settings.slowCallDuration == nil)
+        #expect(settings.slowCallRateThreshold == 0.5)
         #expect(settings.openFor == .seconds(5))
         #expect(settings.halfOpenProbes == 3)
     }

@@ -10,10 +10,16 @@ public struct ResilienceError: Error, Sendable {
 
         /// The deadline passed, or would have passed before the next attempt.
         public static let deadlineExceeded = Code(rawValue: "deadline-exceeded")
+        /// One attempt had no answer in the time that an attempt has; the deadline of the call has not passed.
+        public static let attemptTimedOut = Code(rawValue: "attempt-timed-out")
         /// A circuit breaker refused the call; nothing was sent.
         public static let circuitOpen = Code(rawValue: "circuit-open")
         /// The last permitted attempt failed too; `cause` is its error.
         public static let retriesExhausted = Code(rawValue: "retries-exhausted")
+        /// There were too many second attempts lately; `cause` is the error of the last one.
+        public static let retryBudgetExhausted = Code(rawValue: "retry-budget-exhausted")
+        /// An adaptive breaker refused the call; nothing was sent.
+        public static let throttled = Code(rawValue: "throttled")
     }
 
     public var code: Code

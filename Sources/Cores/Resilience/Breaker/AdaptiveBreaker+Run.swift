@@ -1,0 +1,27 @@
+public import ApusPrimitives
+
+extension Locked where State == AdaptiveBreaker {
+    /// Calls `body` if the breaker permits, and tells the breaker how it ended, as `Locked<CircuitBreaker>.run` does.
+    ///
+    /// - Parameter isFailure: whether an error speaks against the callee and not against the request.
+    /// - Throws: a `ResilienceError` with the code `.throttled` when refused, or what `body` throws.
+    public func run<Value>(
+        on time: TimeSource = .continuous, isFailure: (any Error) -> Bool = { _ in true },
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        let permit = try withLock { breaker throws(ResilienceError) in
+            var random = SystemRandomNumberGenerator()
+            return try breaker.acquire(at: time.now(), using: &random)
+        }
+        do {
+            let value = try await body()
+            withLock { $0.record(permit, .success, at: time.now()) }
+            return value
+        } catch {
+            let now = time.now()
+            let outcome = AdaptiveBreaker.Outcome(of: error, at: now, isFailure: isFailure)
+            withLock { $0.record(permit, outcome, at: now) }
+            throw error
+        }
+    }
+}

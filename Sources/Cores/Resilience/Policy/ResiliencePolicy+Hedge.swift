@@ -1,0 +1,82 @@
+import ApusPrimitives
+
+extension ResiliencePolicy {
+    /// One attempt of a policy that hedges: each call of it asks the breakers and has a timeout of its own.
+    ///
+    /// - Parameter hedge: nil when the call must not be made twice.
+    func hedged<Value: Sendable>(
+        _ call: PolicyCall, by hedge: Locked<Hedge>?, _ isFailure: @Sendable (any Error) -> Bool,
+        _ body: @Sendable (Attempt) async throws -> Value
+    ) async -> Result<Value, any Error> {
+        do {
+            guard let hedge else { return .success(try await single(call, 1, isFailure, body)) }
+            return .success(
+                try await hedge.run(
+                    on: time, isFailure: isFailure,
+                    onExtraCall: { number in
+                        state.withLock { $0.counts.hedges += 1 }
+                        report(.hedged(call: number))
+                    },
+                    { try await single(call, $0, isFailure, body) }))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func single<Value: Sendable>(
+        _ call: PolicyCall, _ number: Int, _ isFailure: @Sendable (any Error) -> Bool,
+        _ body: @Sendable (Attempt) async throws -> Value
+    ) async throws -> Value {
+        let start = time.now()
+        let leave: PolicyCall.BreakerLeave
+        do throws(PolicyRejection) {
+            leave = try state.withLock { state throws(PolicyRejection) in
+                try state.askBreakers(after: call.failure, at: start)
+            }
+        } catch {
+            report(.rejected(by: error.part, error.error))
+            throw error.error
+        }
+        let attempt = Attempt(number: call.attempts, hedge: number)
+        let cutOff = call.cutOff(at: start, inOwnTask: true)
+        let outcome: Result<Value, any Error>
+        if cutOff.isOurs, let deadline = cutOff.deadline {
+            outcome = await withoutActuallyEscaping(body) { body in
+                await deadline.outcome(of: { try await body(attempt) }, on: time)
+            }
+        } else {
+            do { outcome = .success(try await body(attempt)) } catch { outcome = .failure(error) }
+        }
+        let now = time.now()
+        let lateness = call.lateness(cutOff, at: now)
+        let judgement: CircuitBreaker.Outcome
+        let result: Result<Value, any Error>
+        switch outcome {
+        case .success where lateness == .inTime:
+            judgement = .success
+            result = outcome
+        case .success:
+            judgement = .failure
+            result = .failure(names.error(of: call, lateness, nil, at: now))
+        case .failure(let error):
+            judgement = Self.outcome(of: error, lateness, isFailure)
+            result = .failure(names.error(of: call, lateness, error, at: now))
+        }
+        let transition = state.withLock { state in
+            if lateness == .attemptTooLate { state.counts.attemptTimeouts += 1 }
+            return state.record(leave, judgement, at: now)
+        }
+        if lateness == .attemptTooLate { report(.attemptTimedOut(attempt: call.attempts)) }
+        if let transition { report(.breakerChanged(transition)) }
+        return try result.get()
+    }
+
+    /// What an error says about the callee: nothing when the caller went away, or another call of the hedge won.
+    static func outcome(
+        of error: any Error, _ lateness: PolicyCall.Lateness, _ isFailure: (any Error) -> Bool
+    ) -> CircuitBreaker.Outcome {
+        if lateness != .inTime { return .failure }
+        if error is CancellationError || Task.isCancelled { return .ignored }
+        return isFailure(error) ? .failure : .success
+    }
+}

@@ -1,0 +1,99 @@
+import ApusPrimitives
+
+extension ResiliencePolicy {
+    /// Calls `body` as the parts of the policy allow.
+    ///
+    /// The order, outermost first: deadline, rate limit, load shedding, bulkhead, retry with its budget, hedge, breaker,
+    /// attempt timeout. `Deadline.current` in `body` is the earliest of the caller's deadline, the policy's and the
+    /// attempt's. `body` begins on the caller's thread unless the policy hedges.
+    ///
+    /// A refusal of the policy's own breaker is not retried: while it is open, calls fail at once.
+    ///
+    /// - Parameters:
+    ///   - safety: whether doing the call twice is like doing it once. By default it is not: then only what was certainly
+    ///     not begun is tried again, and nothing is hedged.
+    ///   - classify: decides about retries in place of `safety`.
+    ///   - isFailure: whether an error speaks against the callee (a refused connection, a 5xx) and not against the
+    ///     request (a 4xx).
+    /// - Throws: a `ResilienceError` that says which part refused the call or gave it up, on what numbers and when to try
+    ///   again; what `body` throws, where there is no further attempt; `CancellationError`.
+    public func run<Value: Sendable>(
+        _ safety: RetrySafety = .never, classify: ((any Error) -> RetryDecision)? = nil,
+        isFailure: @Sendable (any Error) -> Bool = { _ in true }, _ body: @Sendable (Attempt) async throws -> Value
+    ) async throws -> Value {
+        var now = time.now()
+        var (call, refusal, isAdmitted) = try arrive(at: now)
+        if !isAdmitted {
+            refusal = try await enter(&call)
+            now = time.now()
+        }
+        while true {
+            if let refusal { throw ended(call, .failed, at: now, refusal.error) }
+            let cutOff: PolicyCall.CutOff
+            let outcome: Result<Value, any Error>
+            if let hedge = call.hedge {
+                call.attempts += 1
+                cutOff = PolicyCall.CutOff(deadline: call.deadline, isOurs: false)
+                outcome = await hedged(call, by: safety == .never ? nil : hedge, isFailure, body)
+            } else {
+                cutOff = call.cutOff(at: now)
+                let attempt = Attempt(number: call.attempts, hedge: 1)
+                if cutOff.isOurs, let deadline = cutOff.deadline {
+                    outcome = await withoutActuallyEscaping(body) { body in
+                        await deadline.outcome(of: { try await body(attempt) }, on: time)
+                    }
+                } else {
+                    do { outcome = .success(try await body(attempt)) } catch { outcome = .failure(error) }
+                }
+            }
+            now = time.now()
+            let failure: PolicyState.Failure
+            switch (outcome, call.lateness(cutOff, at: now)) {
+            case (.success(let value), .inTime):
+                succeeded(call, at: now)
+                return value
+            case (.success, let lateness):
+                failure = self.failure(of: call, nil, lateness, safety, classify, isFailure, at: now)
+            case (.failure(let error), let lateness):
+                failure = self.failure(of: call, error, lateness, safety, classify, isFailure, at: now)
+            }
+            let wait = try failed(&call, failure, at: now)
+            do { try await time.sleep(for: wait) } catch { throw ended(call, .cancelled, at: time.now(), error) }
+            now = time.now()
+            refusal = again(&call, at: now)
+        }
+    }
+
+    /// The same with a fallback: what it answers when the call failed is marked as degraded, and counted.
+    ///
+    /// - Parameters:
+    ///   - answers: whether the fallback may answer for this error; other errors pass unchanged. By default all but a
+    ///     cancellation, because then nobody waits.
+    ///   - fallback: outside everything else: no deadline of this policy is over it.
+    /// - Throws: as `run` for errors that the fallback may not answer; a `ResilienceError` with the code `.fallbackFailed`
+    ///   when it throws, whose `cause` is why the call failed; `CancellationError`.
+    public func run<Value: Sendable>(
+        _ safety: RetrySafety = .never, classify: ((any Error) -> RetryDecision)? = nil,
+        isFailure: @Sendable (any Error) -> Bool = { _ in true }, answers: (any Error) -> Bool = Fallback.answers,
+        fallback: (any Error) async throws -> Value, _ body: @Sendable (Attempt) async throws -> Value
+    ) async throws -> Degradable<Value> {
+        let failure: any Error
+        do {
+            return .full(try await run(safety, classify: classify, isFailure: isFailure, body))
+        } catch {
+            failure = error
+        }
+        guard answers(failure) else { throw failure }
+        do {
+            let value = try await fallback(failure)
+            state.withLock { $0.counts.degraded += 1 }
+            report(.degraded(because: failure))
+            return .degraded(value, because: failure)
+        } catch let second where !(second is CancellationError) {
+            let error = Fallback(names.fallback).error(second, after: failure)
+            state.withLock { $0.counts.reject(.fallback) }
+            report(.rejected(by: .fallback, error))
+            throw error
+        }
+    }
+}

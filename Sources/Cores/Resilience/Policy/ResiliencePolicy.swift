@@ -1,0 +1,57 @@
+import ApusPrimitives
+
+/// Everything that makes the calls of one callee survive, in one value and one order.
+///
+/// From the outside in: fallback, deadline, rate limit, load shedding, bulkhead, retry with its budget, hedge, breaker,
+/// attempt timeout, the call. Each part is optional. A call that succeeds at once passes a few short critical sections,
+/// whatever parts there are.
+///
+/// ```swift
+/// let payment = ResiliencePolicy("payment")
+/// let receipt = try await payment.run { attempt in
+///     try await charge(order, idempotencyKey: order.id, attempt: attempt.number)
+/// }
+/// ```
+public final class ResiliencePolicy: Sendable {
+    public let name: String
+    let time: TimeSource
+    let state: Locked<PolicyState>
+    let names: PolicyNames
+    let onEvent: (@Sendable (PolicyEvent) -> Void)?
+
+    /// - Parameters:
+    ///   - name: of what is called; it stands in errors and metrics.
+    ///   - seed: of jitter, so that a simulation repeats itself; nil for one of the system.
+    ///   - onEvent: told each decision, on the task of the call and outside the policy's lock. It must be short.
+    public init(
+        _ name: String, _ configuration: Configuration = .standard, on time: TimeSource = .continuous,
+        seed: UInt64? = nil, onEvent: (@Sendable (PolicyEvent) -> Void)? = nil
+    ) {
+        self.name = name
+        self.time = time
+        self.onEvent = onEvent
+        names = PolicyNames(name)
+        state = Locked(PolicyState(names, configuration, on: time, seed: seed ?? UInt64.random(in: 0...UInt64.max)))
+    }
+
+    /// How the policy is set now.
+    public var configuration: Configuration { state.withLock { $0.configuration } }
+
+    /// Replaces the settings, for calls that begin from now on. A part that stays on keeps what it has learnt (windows,
+    /// tokens, limits), within its new bounds; one that is switched on begins anew. Calls under way finish as they began.
+    public func update(_ configuration: Configuration) {
+        let now = time.now()
+        let (transition, bulkhead, hedge) = state.withLock { state in
+            (state.reconfigure(configuration, on: time, at: now), state.bulkhead, state.hedge)
+        }
+        // Both have locks of their own; a part that has just been made is set so already.
+        if let settings = configuration.bulkhead { bulkhead?.reconfigure(settings) }
+        if let settings = configuration.hedge { hedge?.withLock { $0.reconfigure(settings, at: now) } }
+        report(.reconfigured)
+        if let transition { report(.breakerChanged(transition)) }
+    }
+
+    func report(_ event: @autoclosure () -> PolicyEvent) {
+        if let onEvent { onEvent(event()) }
+    }
+}
