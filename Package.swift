@@ -193,6 +193,7 @@ house.example("Hello", product: "hello", on: ["Hosting"], using: [.hummingbird])
 house.example(
     "Counter", product: "counter", on: ["Primitives", "Raft", "Node", "RPC", "Hosting"],
     using: [.argumentParser, .hummingbird, .logging])
+house.example("Greeter", product: "greeter", on: ["GRPC"], using: [.protobuf])
 house.example("Channels", product: "channels", on: ["Primitives", "Channels"])
 
 house.support("TestSupport", on: ["Primitives", "Channels"], using: [.nioCore, .nioPosix])
@@ -212,7 +213,7 @@ house.tests(
 house.tests(
     "Observability", on: ["Primitives", "Observability"], support: ["TestSupport"], using: [.logging, .metrics])
 house.tests(
-    "GRPC", on: ["Primitives", "Resilience", "Observability", "GRPC"], support: ["TestSupport"],
+    "GRPC", on: ["greeter", "Primitives", "Resilience", "Observability", "GRPC"], support: ["TestSupport"],
     using: [.lifecycle, .logging, .metrics, .nioCore, .nioPosix, .nioSSL, .protobuf])
 house.tests(
     "Node", on: ["counter", "Primitives", "Channels", "Raft", "Storage", "Node"],
