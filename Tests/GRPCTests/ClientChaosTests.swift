@@ -61,18 +61,6 @@ import Testing
         }
     }
 
-    private func freePorts(_ count: Int) async throws -> [Int] {
-        var channels: [any Channel] = []
-        for _ in 0..<count {
-            channels.append(
-                try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: "127.0.0.1", port: 0)
-                    .get())
-        }
-        let ports = channels.map { $0.localAddress!.port! }
-        for channel in channels { try await channel.close() }
-        return ports
-    }
-
     /// A server for a while: one that is well, that is always too old, or that breaks off.
     private func serve(_ port: Int, _ kind: Int, for time: Duration) async {
         var settings = GRPCServerSettings()

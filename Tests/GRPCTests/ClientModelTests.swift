@@ -133,7 +133,7 @@ import Testing
         for seed in 1...500 as ClosedRange<UInt64> {
             var random = SeededRandom(seed: seed)
             let (most, ratio) = (1 + random.below(20), random.below(10))
-            var budget = RetryBudget(maxTokens: Double(most), tokenRatio: Double(ratio) / 10)
+            var budget = RetryThrottle(maxTokens: Double(most), tokenRatio: Double(ratio) / 10)
             // In tenths, so that nothing is rounded.
             var tenths = most * 10
             for _ in 0..<200 {
