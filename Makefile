@@ -14,7 +14,7 @@ SEEDS ?= 2000
 TSAN_SECONDS ?= 20
 
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
-ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests|NodeTests\.CounterTests
+ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests|NodeTests\.CounterTests|GRPCTests\.MemoryTests
 
 .PHONY: help run test simulate tsan bench bench-channels bench-grpc bench-log bench-raft smoke format lint tidy clean
 

@@ -219,4 +219,31 @@ import Testing
             #expect(seen == [1, 2, 1, 2])
         }
     }
+
+    @Test(.timeLimit(.minutes(1))) func `health watches a service that does not exist yet, and stops with its watcher`()
+        async throws
+    {
+        let health = GRPCHealth()
+        try await withServer([health.service]) { port, server in
+            try await GRPCClient.with("127.0.0.1:\(port)") { client in
+                let seen = try await client.serverStream(
+                    "grpc.health.v1.Health/Watch", Apus_Testing_HealthRequest.with { $0.service = "shop.Later" },
+                    reply: Apus_Testing_HealthReply.self, options: patient
+                ) { replies in
+                    var seen: [Int32] = []
+                    for isServing in [true, false] {
+                        seen.append(try #require(try await replies.next()).status)
+                        // A change of another service is no news.
+                        health.set("shop.Other", isServing: isServing)
+                        health.set("shop.Later", isServing: isServing)
+                    }
+                    seen.append(try #require(try await replies.next()).status)
+                    return seen
+                }
+                // SERVICE_UNKNOWN, SERVING, NOT_SERVING.
+                #expect(seen == [3, 1, 2])
+            }
+            try await eventually { server.connectionCount == 0 }
+        }
+    }
 }

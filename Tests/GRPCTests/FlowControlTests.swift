@@ -145,4 +145,31 @@ import Testing
             await raw.close()
         }
     }
+
+    /// Unary, the other way: a server that gives no window gets what RFC 9113 allows at first, and not a byte of what waits behind it,
+    /// however many calls there are; when their time is over, nothing of them is sent any more.
+    @Test(.timeLimit(.minutes(1))) func `a server that gives no window stops its client's calls`() async throws {
+        let fake = try await FakeServer.start(answer: [], closes: false)
+        var settings = GRPCClientSettings()
+        settings.drainTimeout = .milliseconds(100)
+        let message = ByteBuffer(repeating: 1, count: 50_000)
+        try await GRPCClient.with("127.0.0.1:\(fake.port)", settings: settings) { client in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        let error = await #expect(throws: GRPCError.self) {
+                            try await client.unary(
+                                raw: "x.Y/Z", message, options: GRPCCallOptions(timeout: .milliseconds(500)))
+                        }
+                        #expect(error?.code == .deadlineExceeded)
+                    }
+                }
+                try await eventually { fake.dataBytes == 65_535 }
+                try await group.waitForAll()
+            }
+            #expect(fake.calls == 20)
+        }
+        #expect(fake.dataBytes == 65_535)
+        await fake.stop()
+    }
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/golang/protobuf/ptypes/duration"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding/gzip"
@@ -101,9 +102,11 @@ var cases = map[string]func(context.Context, client){
 		check(err)
 		expect(len(reply.payload) == 0, "%d bytes", len(reply.payload))
 	},
-	"large_unary":      func(ctx context.Context, c client) { large(ctx, c) },
-	"compressed_unary": func(ctx context.Context, c client) { large(ctx, c, grpc.UseCompressor(gzip.Name)) },
-	"client_streaming": func(ctx context.Context, c client) { inputStream(ctx, c) },
+	"large_unary": func(ctx context.Context, c client) { large(ctx, c) },
+	// The server's compressor is the client's.
+	"client_compressed_unary": func(ctx context.Context, c client) { large(ctx, c, grpc.UseCompressor(gzip.Name)) },
+	"server_compressed_unary": func(ctx context.Context, c client) { large(ctx, c, grpc.UseCompressor(gzip.Name)) },
+	"client_streaming":        func(ctx context.Context, c client) { inputStream(ctx, c) },
 	"client_compressed_streaming": func(ctx context.Context, c client) {
 		inputStream(ctx, c, grpc.UseCompressor(gzip.Name))
 	},
@@ -179,6 +182,17 @@ var cases = map[string]func(context.Context, client){
 	"special_status_message": func(ctx context.Context, c client) {
 		statusCase(ctx, c, "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n")
 	},
+	"status_details": func(ctx context.Context, c client) {
+		ctx = metadata.AppendToOutgoingContext(ctx, detailKey, "7")
+		request := message{code: 9, text: "not yet"}
+		_, err := c.unary(ctx, "Unary", request)
+		expectDetail(err)
+		stream := c.stream(ctx, "Duplex")
+		send(stream, request)
+		check(stream.CloseSend())
+		_, err = receive(stream)
+		expectDetail(err)
+	},
 	"unimplemented_method": func(ctx context.Context, c client) {
 		_, err := c.unary(ctx, "Missing", message{})
 		expectCode(err, codes.Unimplemented)
@@ -188,6 +202,14 @@ var cases = map[string]func(context.Context, client){
 		var out []byte
 		expectCode(c.connection.Invoke(ctx, "/apus.testing.Missing/Unary", &in, &out), codes.Unimplemented)
 	},
+}
+
+func expectDetail(err error) {
+	expectCode(err, codes.FailedPrecondition)
+	details := status.Convert(err).Details()
+	expect(len(details) == 1, "%d details", len(details))
+	detail, ok := details[0].(*duration.Duration)
+	expect(ok && detail.Seconds == 7, "detail %v", details[0])
 }
 
 func expectEchoes(header, trailer metadata.MD) {

@@ -2,22 +2,32 @@
 // that runs the cases of grpc/doc/interop-test-descriptions.md against it. Messages are coded by hand, so that it builds with
 // Debian's packages and no generator.
 //
-//	peer server          (prints "port N", serves until its input ends)
-//	peer client PORT CASE
+//	peer server [tls FOLDER | mutual FOLDER]            (prints "port N", serves until its input ends)
+//	peer client PORT CASE,… [tls FOLDER | mutual FOLDER]
+//
+// The folder has ca.pem, server.pem, server.key, client.pem and client.key.
 package main
 
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"io/ioutil"
 	"net"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/golang/protobuf/ptypes/duration"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -115,7 +125,24 @@ func (rawCodec) String() string { return "proto" }
 const (
 	initialKey  = "x-grpc-test-echo-initial"
 	trailingKey = "x-grpc-test-echo-trailing-bin"
+	// The status carries a google.protobuf.Duration of so many seconds.
+	detailKey = "x-apus-detail-seconds"
 )
+
+func failure(ctx context.Context, request *message) error {
+	answer := status.New(codes.Code(request.code), request.text)
+	in, _ := metadata.FromIncomingContext(ctx)
+	if values := in.Get(detailKey); len(values) > 0 {
+		seconds, err := strconv.Atoi(values[0])
+		if err != nil {
+			return err
+		}
+		if answer, err = answer.WithDetails(&duration.Duration{Seconds: int64(seconds)}); err != nil {
+			return err
+		}
+	}
+	return answer.Err()
+}
 
 func echoMetadata(ctx context.Context, initial, trailing func(metadata.MD)) {
 	in, _ := metadata.FromIncomingContext(ctx)
@@ -138,7 +165,7 @@ func unaryHandler(srv interface{}, ctx context.Context, dec func(interface{}) er
 	}
 	echoMetadata(ctx, func(md metadata.MD) { grpc.SetHeader(ctx, md) }, func(md metadata.MD) { grpc.SetTrailer(ctx, md) })
 	if request.code != 0 {
-		return nil, status.Error(codes.Code(request.code), request.text)
+		return nil, failure(ctx, request)
 	}
 	reply := message{received: len(request.payload)}
 	if len(request.sizes) > 0 {
@@ -166,7 +193,7 @@ func streamHandler(srv interface{}, stream grpc.ServerStream) error {
 		}
 		total += len(request.payload)
 		if request.code != 0 {
-			return status.Error(codes.Code(request.code), request.text)
+			return failure(stream.Context(), request)
 		}
 		for _, size := range request.sizes {
 			time.Sleep(time.Duration(request.pause) * time.Microsecond)
@@ -183,10 +210,37 @@ func streamHandler(srv interface{}, stream grpc.ServerStream) error {
 	return nil
 }
 
-func serve() {
+// secure reads the certificates that `words` ask for; nil for cleartext.
+func secure(words []string, name string) credentials.TransportCredentials {
+	if len(words) == 0 {
+		return nil
+	}
+	expect(len(words) == 2 && (words[0] == "tls" || words[0] == "mutual"), "usage: see main.go")
+	folder, isMutual := words[1], words[0] == "mutual"
+	authority, err := ioutil.ReadFile(filepath.Join(folder, "ca.pem"))
+	check(err)
+	pool := x509.NewCertPool()
+	expect(pool.AppendCertsFromPEM(authority), "no certificate in ca.pem")
+	config := &tls.Config{RootCAs: pool, ServerName: "localhost"}
+	if name == "server" || isMutual {
+		own, err := tls.LoadX509KeyPair(filepath.Join(folder, name+".pem"), filepath.Join(folder, name+".key"))
+		check(err)
+		config.Certificates = []tls.Certificate{own}
+	}
+	if name == "server" && isMutual {
+		config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, pool
+	}
+	return credentials.NewTLS(config)
+}
+
+func serve(words []string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
-	server := grpc.NewServer(grpc.CustomCodec(rawCodec{}))
+	options := []grpc.ServerOption{grpc.CustomCodec(rawCodec{})}
+	if tls := secure(words, "server"); tls != nil {
+		options = append(options, grpc.Creds(tls))
+	}
+	server := grpc.NewServer(options...)
 	server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "apus.testing.Interop", HandlerType: (*interface{})(nil),
 		Methods: []grpc.MethodDesc{{MethodName: "Empty", Handler: unaryHandler}, {MethodName: "Unary", Handler: unaryHandler}},
@@ -214,22 +268,31 @@ func expect(holds bool, what string, values ...interface{}) {
 	}
 }
 
-func main() {
-	if len(os.Args) == 2 && os.Args[1] == "server" {
-		serve()
-	} else if len(os.Args) == 4 && os.Args[1] == "client" {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		connection, err := grpc.DialContext(ctx, "127.0.0.1:"+os.Args[2], grpc.WithInsecure(), grpc.WithBlock(),
-			grpc.WithDefaultCallOptions(grpc.CallCustomCodec(rawCodec{}), grpc.MaxCallRecvMsgSize(8<<20)))
-		check(err)
-		run, ok := cases[os.Args[3]]
-		expect(ok, "no case %s", os.Args[3])
+func runCases(port, names string, words []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	security := grpc.WithInsecure()
+	if tls := secure(words, "client"); tls != nil {
+		security = grpc.WithTransportCredentials(tls)
+	}
+	connection, err := grpc.DialContext(ctx, "127.0.0.1:"+port, security, grpc.WithBlock(), grpc.FailOnNonTempDialError(true),
+		grpc.WithDefaultCallOptions(grpc.CallCustomCodec(rawCodec{}), grpc.MaxCallRecvMsgSize(8<<20)))
+	check(err)
+	for _, name := range strings.Split(names, ",") {
+		run, ok := cases[name]
+		expect(ok, "no case %s", name)
+		fmt.Println("begins", name)
 		run(ctx, client{connection})
-		fmt.Println("passed")
+	}
+	fmt.Println("passed")
+}
+
+func main() {
+	if len(os.Args) >= 2 && os.Args[1] == "server" {
+		serve(os.Args[2:])
+	} else if len(os.Args) >= 4 && os.Args[1] == "client" {
+		runCases(os.Args[2], os.Args[3], os.Args[4:])
 	} else {
 		check(fmt.Errorf("usage: see main.go"))
 	}
 }
-
-var _ = gzip.Name

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """A peer for the interoperability tests, written with grpcio; what ../go/main.go is with grpc-go.
 
-usage: peer.py server          (prints "port N", serves until its input ends)
-       peer.py client PORT CASE
+usage: peer.py server [tls FOLDER | mutual FOLDER]            (prints "port N", serves until its input ends)
+       peer.py client PORT CASE,... [tls FOLDER | mutual FOLDER]
+
+The folder has ca.pem, server.pem, server.key, client.pem and client.key.
 """
 
+import pathlib
 import sys
 import time
 from concurrent import futures
@@ -13,6 +16,8 @@ import grpc
 
 SERVICE = "/apus.testing.Interop/"
 INITIAL, TRAILING = "x-grpc-test-echo-initial", "x-grpc-test-echo-trailing-bin"
+# The status carries a google.protobuf.Duration of so many seconds.
+DETAIL, DETAILS, DURATION = "x-apus-detail-seconds", "grpc-status-details-bin", "type.googleapis.com/google.protobuf.Duration"
 REQUEST_SIZES, REPLY_SIZES = [27182, 8, 1828, 45904], [31415, 9, 2653, 58979]
 
 
@@ -122,10 +127,19 @@ def echo_metadata(context):
             context.set_trailing_metadata([(key, value)])
 
 
+def fail(request, context):
+    for key, value in context.invocation_metadata():
+        if key == DETAIL:
+            detail = field(1, DURATION.encode()) + field(2, field(1, int(value)))
+            status = field(1, request.code) + field(2, request.text.encode()) + field(3, detail)
+            context.set_trailing_metadata([(DETAILS, status)])
+    context.abort(CODES[request.code], request.text)
+
+
 def unary(request, context):
     echo_metadata(context)
     if request.code:
-        context.abort(CODES[request.code], request.text)
+        fail(request, context)
     return Reply(bytes(request.sizes[0]) if request.sizes else b"", len(request.payload))
 
 
@@ -143,13 +157,21 @@ def duplex(requests, context):
     echo_metadata(context)
     for request in requests:
         if request.code:
-            context.abort(CODES[request.code], request.text)
+            fail(request, context)
         for size in request.sizes:
             time.sleep(request.pause / 1e6)
             yield Reply(bytes(size))
 
 
-def serve():
+def certificates(words, name):
+    """The authority, and the key and certificate of `name` where it shows them; whether both sides do."""
+    kind, folder = words[0], pathlib.Path(words[1])
+    shows = name == "server" or kind == "mutual"
+    pair = [(folder / f"{name}.{end}").read_bytes() for end in ("key", "pem")] if shows else [None, None]
+    return (folder / "ca.pem").read_bytes(), pair, kind == "mutual"
+
+
+def serve(words):
     server = grpc.server(futures.ThreadPoolExecutor(8), compression=grpc.Compression.Gzip)
     kinds = {
         "Empty": grpc.unary_unary_rpc_method_handler(unary, Request.decode, Reply.encode),
@@ -159,7 +181,12 @@ def serve():
         "Duplex": grpc.stream_stream_rpc_method_handler(duplex, Request.decode, Reply.encode),
     }
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("apus.testing.Interop", kinds)])
-    port = server.add_insecure_port("127.0.0.1:0")
+    if words:
+        authority, pair, is_mutual = certificates(words, "server")
+        credentials = grpc.ssl_server_credentials([tuple(pair)], authority if is_mutual else None, is_mutual)
+        port = server.add_secure_port("127.0.0.1:0", credentials)
+    else:
+        port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print("port", port, flush=True)
     sys.stdin.readline()
@@ -167,9 +194,15 @@ def serve():
 
 
 class Client:
-    def __init__(self, port):
-        self.channel = grpc.insecure_channel(
-            f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", 8 << 20)])
+    def __init__(self, port, words):
+        options = [("grpc.max_receive_message_length", 8 << 20)]
+        if words:
+            authority, pair, _ = certificates(words, "client")
+            options.append(("grpc.ssl_target_name_override", "localhost"))
+            credentials = grpc.ssl_channel_credentials(authority, *pair)
+            self.channel = grpc.secure_channel(f"127.0.0.1:{port}", credentials, options)
+        else:
+            self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options)
         coding = {"request_serializer": Request.encode, "response_deserializer": Reply.decode}
         self.empty = self.channel.unary_unary(SERVICE + "Empty", **coding)
         self.unary = self.channel.unary_unary(SERVICE + "Unary", **coding)
@@ -254,12 +287,31 @@ def status(client, text):
     expect_error(lambda: list(client.duplex(iter([request]), timeout=20)), grpc.StatusCode.UNKNOWN, text)
 
 
+def status_details(client):
+    request, metadata = Request(code=9, text="not yet"), [(DETAIL, "7")]
+    for call in [
+        lambda: client.unary(request, metadata=metadata, timeout=20),
+        lambda: list(client.duplex(iter([request]), metadata=metadata, timeout=20)),
+    ]:
+        try:
+            call()
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.FAILED_PRECONDITION, error
+            status = dict(fields(dict(error.trailing_metadata())[DETAILS]))
+            assert (status[1], status[2]) == (9, b"not yet"), status
+            detail = dict(fields(status[3]))
+            assert detail[1].decode() == DURATION and dict(fields(detail[2])) == {1: 7}, detail
+        else:
+            raise AssertionError("no error")
+
+
 GZIP = {"compression": grpc.Compression.Gzip}
 SPECIAL = "\t\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \U0001f608\t\n"
 CASES = {
     "empty_unary": lambda client: client.empty(Request(), timeout=20),
     "large_unary": large,
-    "compressed_unary": lambda client: large(client, **GZIP),
+    "client_compressed_unary": lambda client: large(client, **GZIP),
+    "server_compressed_unary": lambda client: large(client, **GZIP),
     "client_streaming": input_stream,
     "client_compressed_streaming": lambda client: input_stream(client, **GZIP),
     "server_streaming": output_stream,
@@ -272,6 +324,7 @@ CASES = {
     "custom_metadata": custom_metadata,
     "status_code_and_message": lambda client: status(client, "test status message"),
     "special_status_message": lambda client: status(client, SPECIAL),
+    "status_details": status_details,
     "unimplemented_method": lambda client: expect_error(
         lambda: client.missing(Request(), timeout=20), grpc.StatusCode.UNIMPLEMENTED),
     "unimplemented_service": lambda client: expect_error(
@@ -280,10 +333,13 @@ CASES = {
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["server"]:
-        serve()
-    elif len(sys.argv) == 4 and sys.argv[1] == "client":
-        CASES[sys.argv[3]](Client(sys.argv[2]))
+    if sys.argv[1:2] == ["server"]:
+        serve(sys.argv[2:])
+    elif len(sys.argv) >= 4 and sys.argv[1] == "client":
+        peer = Client(sys.argv[2], sys.argv[4:])
+        for case in sys.argv[3].split(","):
+            print("begins", case, flush=True)
+            CASES[case](peer)
         print("passed")
     else:
         sys.exit(__doc__)

@@ -5,33 +5,43 @@ import NIOPosix
 /// A server that says its settings, and gives every call the same answer: frames, or the end of the connection.
 final class FakeServer: Sendable {
     private let channel: any Channel
-    private let count: Locked<Int>
+    struct Counts: Sendable {
+        var calls = 0
+        var dataBytes = 0
+    }
 
-    private init(channel: any Channel, count: Locked<Int>) {
+    private let counts: Locked<Counts>
+
+    private init(channel: any Channel, counts: Locked<Counts>) {
         self.channel = channel
-        self.count = count
+        self.counts = counts
     }
 
     var port: Int { channel.localAddress!.port! }
     /// Calls that came.
-    var calls: Int { count.withLock { $0 } }
+    var calls: Int { counts.withLock { $0.calls } }
+    /// Bytes of DATA that came; windows are never given back.
+    var dataBytes: Int { counts.withLock { $0.dataBytes } }
 
     func stop() async {
         try? await channel.close()
     }
 
-    static func start(answer: [UInt8], closes: Bool) async throws -> FakeServer {
-        let count = Locked(0)
+    /// - Parameter greetsAfter: how long it takes to say its settings.
+    static func start(
+        answer: [UInt8], closes: Bool, greetsAfter delay: TimeAmount = .zero
+    ) async throws -> FakeServer {
+        let counts = Locked(Counts())
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        FakeConnection(answer: answer, closes: closes, count: count))
+                        FakeConnection(answer: answer, closes: closes, delay: delay, counts: counts))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
-        return FakeServer(channel: channel, count: count)
+        return FakeServer(channel: channel, counts: counts)
     }
 }
 
@@ -41,26 +51,35 @@ private final class FakeConnection: ChannelInboundHandler {
 
     private let answer: [UInt8]
     private let closes: Bool
-    private let count: Locked<Int>
+    private let delay: TimeAmount
+    private let counts: Locked<FakeServer.Counts>
     private var received: [UInt8] = []
     private var answered = 0
+    private var counted = 0
 
-    init(answer: [UInt8], closes: Bool, count: Locked<Int>) {
+    init(answer: [UInt8], closes: Bool, delay: TimeAmount, counts: Locked<FakeServer.Counts>) {
         self.answer = answer
         self.closes = closes
-        self.count = count
+        self.delay = delay
+        self.counts = counts
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        context.writeAndFlush(
-            wrapOutboundOut(ByteBuffer(bytes: RawFrames.settings + RawFrames.settingsAck)), promise: nil)
+        let greeting = ByteBuffer(bytes: RawFrames.settings + RawFrames.settingsAck)
+        guard delay > .zero else { return context.writeAndFlush(wrapOutboundOut(greeting), promise: nil) }
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: delay) { channel.writeAndFlush(greeting, promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         received += unwrapInboundIn(data).readableBytesView
-        let calls = RawFrames.parse(Array(received.dropFirst(RawFrames.preface.count))).count { $0.type == 1 }
+        let frames = RawFrames.parse(Array(received.dropFirst(RawFrames.preface.count)))
+        let dataBytes = frames.reduce(0) { $0 + ($1.type == 0 ? $1.payload.count : 0) }
+        counts.withLock { $0.dataBytes += dataBytes - counted }
+        counted = dataBytes
+        let calls = frames.count { $0.type == 1 }
         guard calls > answered else { return }
-        count.withLock { $0 += calls - answered }
+        counts.withLock { $0.calls += calls - answered }
         answered = calls
         var bytes = answer
         // A reset names the stream that it is for.

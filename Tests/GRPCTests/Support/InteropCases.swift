@@ -8,10 +8,17 @@ import Testing
 /// The cases of grpc/doc/interop-test-descriptions.md, as a client.
 enum InteropCases {
     static let names = [
-        "empty_unary", "large_unary", "compressed_unary", "client_streaming", "client_compressed_streaming",
-        "server_streaming", "server_compressed_streaming", "ping_pong", "empty_stream", "cancel_after_begin",
-        "cancel_after_first_response", "timeout_on_sleeping_server", "custom_metadata", "status_code_and_message",
-        "special_status_message", "unimplemented_method", "unimplemented_service",
+        "empty_unary", "large_unary", "client_compressed_unary", "server_compressed_unary", "client_streaming",
+        "client_compressed_streaming", "server_streaming", "server_compressed_streaming", "ping_pong", "empty_stream",
+        "cancel_after_begin", "cancel_after_first_response", "timeout_on_sleeping_server", "custom_metadata",
+        "status_code_and_message", "special_status_message", "status_details", "unimplemented_method",
+        "unimplemented_service",
+    ]
+
+    /// Those that must be small on the wire, and in which direction.
+    static let compressed: [(name: String, isRequest: Bool)] = [
+        ("client_compressed_unary", true), ("server_compressed_unary", false),
+        ("client_compressed_streaming", true), ("server_compressed_streaming", false),
     ]
 
     typealias Request = Apus_Testing_Request
@@ -29,7 +36,7 @@ enum InteropCases {
             let reply: Reply = try await client.unary(path("Empty"), Request(), options: plain)
             #expect(reply.payload.isEmpty)
         case "large_unary": try await large(client, plain)
-        case "compressed_unary": try await large(client, zipped)
+        case "client_compressed_unary", "server_compressed_unary": try await large(client, zipped)
         case "client_streaming": try await input(client, plain)
         case "client_compressed_streaming": try await input(client, zipped)
         case "server_streaming": try await output(client, plain)
@@ -68,6 +75,7 @@ enum InteropCases {
         case "custom_metadata": try await metadata(client)
         case "status_code_and_message": try await status(client, "test status message")
         case "special_status_message": try await status(client, special)
+        case "status_details": try await details(client)
         case "unimplemented_method":
             await expect(.unimplemented) {
                 _ = try await client.unary(path("Missing"), Request(), reply: Reply.self, options: plain)
@@ -165,6 +173,32 @@ enum InteropCases {
         }
         await expect(.unknown, text) {
             try await duplex(client, GRPCCallOptions(timeout: .seconds(20))) { call in
+                try await call.requests.send(request)
+                call.finishSending()
+                _ = try await call.replies.next()
+            }
+        }
+    }
+
+    private static func details(_ client: GRPCClient) async throws {
+        let options = GRPCCallOptions(timeout: .seconds(20), metadata: [TestService.detailKey: "7"])
+        let request = Request.with {
+            $0.code = 9
+            $0.message = "not yet"
+        }
+        func expectDetail(_ body: () async throws -> Void) async throws {
+            let error = await #expect(throws: GRPCError.self) { try await body() }
+            #expect(error?.code == .failedPrecondition)
+            #expect(error?.message == "not yet")
+            #expect(error?.details.count == 1)
+            let detail = try #require(error?.details.first)
+            #expect(try Google_Protobuf_Duration(unpackingAny: detail).seconds == 7)
+        }
+        try await expectDetail {
+            _ = try await client.unary(path("Unary"), request, reply: Reply.self, options: options)
+        }
+        try await expectDetail {
+            try await duplex(client, options) { call in
                 try await call.requests.send(request)
                 call.finishSending()
                 _ = try await call.replies.next()

@@ -6,6 +6,9 @@ import TestSupport
 final class Peer: Sendable {
     enum Kind: String, CaseIterable, Sendable { case go, python }
 
+    /// What both sides of a test speak.
+    enum Security: String, CaseIterable, Sendable { case plain, tls, mutual }
+
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "GRPCPeers")
 
@@ -30,8 +33,22 @@ final class Peer: Sendable {
         let description: String
     }
 
-    private static func process(_ kind: Kind, _ arguments: [String]) throws -> Process {
+    /// The certificates as files, for other programs.
+    private static let certificates: Result<TemporaryDirectory, any Error> = Result {
+        let folder = try TemporaryDirectory()
+        for (name, text) in [
+            ("ca.pem", TestCertificates.authority), ("server.pem", TestCertificates.server),
+            ("server.key", TestCertificates.serverKey), ("client.pem", TestCertificates.client),
+            ("client.key", TestCertificates.clientKey),
+        ] {
+            try text.write(toFile: folder.file(name), atomically: true, encoding: .utf8)
+        }
+        return folder
+    }
+
+    private static func process(_ kind: Kind, _ security: Security, _ arguments: [String]) throws -> Process {
         let process = Process()
+        let arguments = security == .plain ? arguments : arguments + [security.rawValue, try certificates.get().path]
         switch kind {
         case .go:
             process.executableURL = try goProgram.get()
@@ -43,9 +60,24 @@ final class Peer: Sendable {
         return process
     }
 
-    /// Runs one case of the peer's client against our server.
-    static func runClient(_ kind: Kind, port: Int, name: String) async throws {
-        let process = try process(kind, ["client", "\(port)", name])
+    /// Runs a program to its end, and returns what it printed.
+    static func run(_ program: String, _ arguments: [String]) async throws -> String {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = [program] + arguments
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            process.terminationHandler = { _ in continuation.resume() }
+            do { try process.run() } catch { continuation.resume(throwing: error) }
+        }
+        return String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    }
+
+    /// Runs cases of the peer's client against our server.
+    static func runClient(_ kind: Kind, _ security: Security = .plain, port: Int, names: [String]) async throws {
+        let process = try process(kind, security, ["client", "\(port)", names.joined(separator: ",")])
         let output = Pipe()
         process.standardOutput = output
         process.standardError = output
@@ -55,13 +87,15 @@ final class Peer: Sendable {
         }
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         guard process.terminationStatus == 0, text.contains("passed") else {
-            throw Failed(description: "\(kind) \(name): \(text)")
+            throw Failed(description: "\(kind), \(security): \(text)")
         }
     }
 
     /// Runs `body` beside the peer's server.
-    static func withServer(_ kind: Kind, _ body: (_ port: Int) async throws -> Void) async throws {
-        let process = try process(kind, ["server"])
+    static func withServer(
+        _ kind: Kind, _ security: Security = .plain, _ body: (_ port: Int) async throws -> Void
+    ) async throws {
+        let process = try process(kind, security, ["server"])
         let input = Pipe()
         let output = Pipe()
         process.standardInput = input
@@ -79,7 +113,9 @@ final class Peer: Sendable {
         }
         try await eventually { text.withLock { $0.contains("\n") } }
         let words = text.withLock { $0 }.split(whereSeparator: \.isWhitespace)
-        guard words.count >= 2, let port = Int(words[1]) else { throw Failed(description: "no port in \(words)") }
+        guard words.count >= 2, words[0] == "port", let port = Int(words[1]) else {
+            throw Failed(description: "no port in \(words)")
+        }
         try await body(port)
     }
 }

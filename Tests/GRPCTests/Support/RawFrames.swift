@@ -16,6 +16,10 @@ enum RawFrames {
 
     static func goAway(last: UInt32, code: UInt32 = 0) -> [UInt8] { frame(7, integer(last) + integer(code)) }
     static func reset(_ stream: UInt32, code: UInt32) -> [UInt8] { frame(3, stream: stream, integer(code)) }
+    static func window(_ stream: UInt32, _ increment: UInt32) -> [UInt8] {
+        frame(8, stream: stream, integer(increment))
+    }
+
     static func ping(flags: UInt8 = 0) -> [UInt8] { frame(6, flags: flags, [UInt8](repeating: 1, count: 8)) }
 
     /// A literal field without indexing; names and values of less than 127 bytes.
@@ -23,10 +27,11 @@ enum RawFrames {
         [0, UInt8(name.utf8.count)] + name.utf8 + [UInt8(value.utf8.count)] + value.utf8
     }
 
-    static func headers(_ path: String, stream: UInt32, endStream: Bool = false) -> [UInt8] {
+    /// - Parameter more: fields after those of a call.
+    static func headers(_ path: String, stream: UInt32, endStream: Bool = false, more: [UInt8] = []) -> [UInt8] {
         let block =
             field(":method", "POST") + field(":scheme", "http") + field(":path", path) + field("te", "trailers")
-            + field("content-type", "application/grpc")
+            + field("content-type", "application/grpc") + more
         return frame(1, flags: endStream ? 5 : 4, stream: stream, block)
     }
 

@@ -13,7 +13,7 @@ enum TestService {
         service.onLoop("Empty") { (request: Apus_Testing_Request, call) in Apus_Testing_Reply() }
         service.unary("Unary") { (request: Apus_Testing_Request, call) in
             echo(call)
-            try fail(as: request)
+            try fail(as: request, call)
             return reply(request.sizes.first ?? 0, received: request.payload.count)
         }
         service.clientStream("Input") { (requests: GRPCMessages<Apus_Testing_Request>, call) in
@@ -32,7 +32,7 @@ enum TestService {
             (requests: GRPCMessages<Apus_Testing_Request>, replies: GRPCMessageWriter<Apus_Testing_Reply>, call) in
             echo(call)
             for try await request in requests {
-                try fail(as: request)
+                try fail(as: request, call)
                 for size in request.sizes {
                     try await pause(request)
                     try await replies.send(reply(size))
@@ -61,9 +61,16 @@ enum TestService {
     static let initialKey = "x-grpc-test-echo-initial"
     static let trailingKey = "x-grpc-test-echo-trailing-bin"
 
-    private static func fail(as request: Apus_Testing_Request) throws {
+    /// The status carries a duration of so many seconds.
+    static let detailKey = "x-apus-detail-seconds"
+
+    private static func fail(as request: Apus_Testing_Request, _ call: GRPCServerCall) throws {
         guard request.code != 0 else { return }
-        throw GRPCError(GRPCCode(rawValue: UInt32(request.code)), request.message)
+        var error = GRPCError(GRPCCode(rawValue: UInt32(request.code)), request.message)
+        if let text = call.head.metadata[detailKey], let seconds = Int64(text) {
+            try error.add(detail: Google_Protobuf_Duration(seconds: seconds))
+        }
+        throw error
     }
 
     private static func pause(_ request: Apus_Testing_Request) async throws {

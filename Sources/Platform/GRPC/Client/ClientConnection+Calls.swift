@@ -42,6 +42,14 @@ extension ClientConnection {
         let template = templates.template(for: call.head.path, in: &http2)
         if template == nil { fields = templates.fields(for: call.head.path) }
         addFields(of: call, to: &fields)
+        if let fields, let limit = http2.peer.maxHeaderListSize, fields.listBytes > limit {
+            return call.finish(
+                .failure(
+                    GRPCError(
+                        .resourceExhausted,
+                        "metadata of \(fields.listBytes) bytes, above the server's limit of \(limit)",
+                        reach: .notSent)))
+        }
         let stream: HTTP2Stream
         do {
             stream = try http2.openStream(template, adding: fields)

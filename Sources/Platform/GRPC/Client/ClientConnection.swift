@@ -62,6 +62,7 @@ final class ClientConnection: HTTP2Driver, @unchecked Sendable {
         case .settingsChanged:
             if !isReady {
                 isReady = true
+                clock.idle(since: now)
                 onChange(.ready)
             }
             startWaiting()
@@ -142,9 +143,13 @@ final class ClientConnection: HTTP2Driver, @unchecked Sendable {
         case .consumed(let call, let bytes):
             if let stream = call.stream { http2.consumed(bytes, on: stream) }
         case .drain:
+            // Without a peer that has answered there is nobody to say goodbye to, and no call to wait for.
+            guard isReady else { return channel.close(promise: nil) }
             goingAway()
             http2.shutDown()
-        case .close: http2.close(.noError, "the client stops")
+        case .close:
+            http2.close(.noError, "the client stops")
+            if !isReady { channel.close(promise: nil) }
         }
     }
 
@@ -167,6 +172,9 @@ final class ClientConnection: HTTP2Driver, @unchecked Sendable {
         guard !isOver else { return }
         isOver = true
         goingAway()
+        // Calls that were posted while it ended are told so; nobody would take later ones.
+        door.mailbox.close()
+        takePosts()
         onChange(.closed(failure))
     }
 
@@ -184,11 +192,13 @@ final class ClientConnection: HTTP2Driver, @unchecked Sendable {
     // MARK: Time
 
     override func nextMoment() -> MonotonicTime? {
-        min(clock.nextMoment(lastRead: lastRead), earliestDeadline)
+        // A connection that is being made neither idles nor is pinged.
+        isReady ? min(clock.nextMoment(lastRead: lastRead), earliestDeadline) : earliestDeadline
     }
 
     override func timePassed() {
         if earliestDeadline <= now { endLateCalls() }
+        guard isReady else { return }
         switch clock.tick(now: now, lastRead: lastRead, hasCalls: http2.openStreams > 0) {
         case .nothing: break
         case .ping(let opaque): http2.ping(opaque)

@@ -101,6 +101,8 @@ final class ClientCore: Sendable {
             state.nextWaiting += 1
             return state.nextWaiting
         }
+        // A cancellation may come when the wait is over already.
+        defer { state.withLock { _ = $0.cancelled.remove(id) } }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let outcome: Result<ClientDoor, any Error>? = state.withLock { state in
@@ -156,7 +158,8 @@ final class ClientCore: Sendable {
     func changed(_ subchannel: Subchannel, _ new: Balancer.State, door: ClientDoor? = nil, failure: GRPCError? = nil) {
         state.withLock { state in
             guard let index = state.subchannels.firstIndex(where: { $0 === subchannel }) else {
-                return door?.mailbox.post(.drain) ?? ()
+                door?.mailbox.post(.drain)
+                return
             }
             if let failure { state.lastFailure = failure }
             state.doors[index] = door

@@ -95,6 +95,12 @@ final class ClientDoor: Sendable {
     init(mailbox: Mailbox<ClientPost>) {
         self.mailbox = mailbox
     }
+
+    /// Hands `call` to the connection; one that has ended in the meantime leaves it unsent.
+    func start(_ call: ClientStream) {
+        guard !mailbox.post(.start(call)) else { return }
+        call.finish(.failure(GRPCError(.unavailable, "the connection ended before the call was sent", reach: .notSent)))
+    }
 }
 
 /// What other threads tell a connection.

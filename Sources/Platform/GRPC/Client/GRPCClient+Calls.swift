@@ -44,11 +44,12 @@ extension GRPCClient {
         }
         if !head.metadata.isEmpty { try head.metadata.check(limitBytes: core.settings.http2.limits.headerListBytes) }
         guard !interceptors.isEmpty else {
-            do { return try await body(head) } catch { throw GRPCError(failed: error) }
+            do { return try await body(head) } catch { throw Self.thrown(error) }
         }
         let start = TimeSource.continuous.now()
         var seen = 0
         let outcome: Result<Value, any Error>
+        var error: GRPCError?
         do {
             for interceptor in interceptors {
                 try interceptor.began(&head)
@@ -56,44 +57,41 @@ extension GRPCClient {
             }
             try head.metadata.check(limitBytes: core.settings.http2.limits.headerListBytes)
             outcome = .success(try await body(head))
-        } catch {
-            outcome = .failure(GRPCError(failed: error))
+        } catch let failure {
+            error = GRPCError(failed: failure)
+            outcome = .failure(Self.thrown(failure))
         }
-        var error: GRPCError?
-        if case .failure(let failure as GRPCError) = outcome { error = failure }
         let result = GRPCOutcome(code: error?.code ?? .ok, duration: TimeSource.continuous.now() - start, error: error)
         for interceptor in interceptors.prefix(seen) { interceptor.ended(head, result) }
         return try outcome.get()
+    }
+
+    private static func thrown(_ error: any Error) -> any Error {
+        (error as? StreamBodyFailure)?.error ?? GRPCError(failed: error)
     }
 
     private func attempts(
         _ head: GRPCCallHead, _ message: ByteBuffer, _ policy: GRPCRetryPolicy
     ) async throws -> ClientStream.Answer {
         var state = RetryState(policy: policy)
-        var random = SystemRandomNumberGenerator()
-        while true {
-            let door = try await connection(for: head)
-            let stream = ClientStream(
-                head: head, previousAttempts: state.attempts - 1, door: door, limit: core.settings.maxReceiveBytes,
-                hasStreams: false)
-            do {
-                let answer = try await attempt(stream, message)
-                if policy.maxAttempts > 1 { core.attemptEnded(isFailure: false) }
-                return answer
-            } catch let error as GRPCError {
-                if policy.maxAttempts > 1, policy.retryableCodes.contains(error.code) {
-                    core.attemptEnded(isFailure: true)
-                }
-                let decision = state.failed(
-                    error, isCommitted: stream.headers != nil, mayRetry: core.mayRetry, using: &random)
-                guard case .retry(let wait, _) = decision else { throw error }
-                if wait > .zero {
-                    if let deadline = head.deadline, deadline.remaining(at: TimeSource.continuous.now()) <= wait {
-                        throw error
-                    }
-                    try await TimeSource.continuous.sleep(for: wait)
+        do {
+            while true {
+                let door = try await connection(for: head)
+                let stream = ClientStream(
+                    head: head, previousAttempts: state.attempts - 1, door: door, limit: core.settings.maxReceiveBytes,
+                    hasStreams: false)
+                do {
+                    let answer = try await attempt(stream, message)
+                    if policy.maxAttempts > 1 { core.attemptEnded(isFailure: false) }
+                    return answer
+                } catch let error as GRPCError {
+                    let decision = core.decide(&state, error, isCommitted: stream.headers != nil)
+                    guard case .retry(let wait, _) = decision else { throw error }
+                    try await core.waitForAttempt(wait, head.deadline, error)
                 }
             }
+        } catch {
+            throw state.final(GRPCError(failed: error))
         }
     }
 
@@ -101,7 +99,7 @@ extension GRPCClient {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 stream.form = .unary(message, continuation)
-                stream.door.mailbox.post(.start(stream))
+                stream.door.start(stream)
                 // A cancellation before this moment found no call to cancel.
                 if Task.isCancelled { stream.door.mailbox.post(.cancel(stream)) }
             }
@@ -125,6 +123,10 @@ extension GRPCClient {
 extension GRPCError {
     /// What a caller is thrown for an error of a call.
     init(failed error: any Error) {
+        if let body = error as? StreamBodyFailure {
+            self.init(.cancelled, "the caller gave the call up", reach: .unknown, cause: body.error)
+            return
+        }
         self.init(thrown: error)
         if !(error is GRPCError) { reach = .notSent }
     }

@@ -1,4 +1,5 @@
 public import NIOCore
+import NIOPosix
 public import NIOSSL
 
 /// How a client connects, and the bounds that it keeps.
@@ -18,6 +19,8 @@ public struct GRPCClientSettings: Sendable {
     public var maxWaitingCalls = 10_000
     /// Applies where the options of a call say nothing else.
     public var retry = GRPCRetryPolicy.none
+    /// Bytes of the messages of a stream that are kept to be sent again; a call that has sent more is not made again (A6).
+    public var retryBufferBytes = 256 * 1024
     public var backoff = ConnectionBackoff()
     /// A connection without calls is closed after this long, and opened again by the next call; nil: never.
     public var maxIdle: Duration? = .seconds(1800)
@@ -30,6 +33,8 @@ public struct GRPCClientSettings: Sendable {
     /// How long calls may go on after `run` was told to stop.
     public var drainTimeout: Duration = .seconds(30)
     public var http2 = HTTP2Configuration()
+    /// Nil for the system's.
+    var nameResolver: (any Resolver & Sendable)?
 
     public init() {}
 }

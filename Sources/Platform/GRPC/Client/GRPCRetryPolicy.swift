@@ -1,7 +1,7 @@
 /// When a client makes a call again by itself: gRPC's proposal A6, with its names.
 ///
 /// A call is made again only until its first response headers have come (a status without them does not count), and while its
-/// messages so far are kept, at most `GRPCClientSettings.retryBufferBytes`.
+/// messages so far are kept: at most `GRPCClientSettings.retryBufferBytes` of a stream.
 public struct GRPCRetryPolicy: Hashable, Sendable {
     /// All attempts together, the first included; 1 to 5.
     public let maxAttempts: Int
@@ -47,6 +47,8 @@ struct RetryState {
     /// Attempts that found their connection going away before anything was sent.
     private var unsent = 0
     private static let maximumUnsent = 10
+    /// An earlier attempt may have run.
+    private var mayHaveRun = false
 
     init(policy: GRPCRetryPolicy) {
         self.policy = policy
@@ -58,6 +60,7 @@ struct RetryState {
     mutating func failed(
         _ error: GRPCError, isCommitted: Bool, mayRetry: Bool, using random: inout some RandomNumberGenerator
     ) -> Decision {
+        if !error.mayRepeat { mayHaveRun = true }
         guard !isCommitted else { return .giveUp }
         // Refused by the server: once at once, then as a failure like others (A6, "Transparent Retries").
         if error.reach == .notSent, error.code == .unavailable, unsent < Self.maximumUnsent {
@@ -83,6 +86,15 @@ struct RetryState {
         waits += 1
         return .retry(
             after: min(wait, policy.maxBackoff) * Double.random(in: 0.8...1.2, using: &random), isTransparent: false)
+    }
+
+    /// What the caller is told in the end: the last attempt's error does not say that the call may be repeated where an earlier one
+    /// may have run.
+    func final(_ error: GRPCError) -> GRPCError {
+        guard mayHaveRun, error.mayRepeat else { return error }
+        var error = error
+        error.reach = .unknown
+        return error
     }
 }
 

@@ -45,6 +45,7 @@ final class Subchannel: @unchecked Sendable {
         let timeout = core.settings.backoff.minimumConnectTimeout
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(.nanoseconds(timeout.nanoseconds))
+            .resolver(core.settings.nameResolver)
             .channelOption(.maxMessagesPerRead, value: 4)
             .channelOption(.writeBufferWaterMark, value: .init(low: 64 * 1024, high: 256 * 1024))
             .channelInitializer { channel in

@@ -143,17 +143,7 @@ extension ServerConnection {
         if error.cause is CancellationError {
             http2.reset(call.stream, .cancel)
         } else {
-            var metadata = call.trailers
-            metadata.append(contentsOf: error.metadata)
-            var fields = call.hasSentHeaders ? HTTP2Headers() : ServerTemplates.headerFields
-            fields.append(status: error)
-            do {
-                try metadata.check(limitBytes: core.settings.http2.limits.headerListBytes)
-                fields.append(metadata)
-            } catch {
-                core.logger.warning(
-                    "gRPC trailers dropped", metadata: ["method": "\(call.head.path)", "reason": "\(error)"])
-            }
+            let fields = statusFields(call, error)
             if call.hasSentHeaders {
                 http2.sendTrailers(adding: fields, on: call.stream)
             } else {
@@ -162,6 +152,35 @@ extension ServerConnection {
         }
         ended(call, error)
         call.pipe?.failed(error)
+    }
+
+    /// The status with its details and trailers, as far as the peer takes them: a list that is too long would cost it the status, and
+    /// one that is far too long the connection.
+    private func statusFields(_ call: ServerStream, _ error: GRPCError) -> HTTP2Headers {
+        let limit = min(core.settings.http2.limits.headerListBytes, http2.peer.maxHeaderListSize ?? .max)
+        var metadata = call.trailers
+        metadata.append(contentsOf: error.metadata)
+        var bare = error
+        bare.details = []
+        let start = call.hasSentHeaders ? HTTP2Headers() : ServerTemplates.headerFields
+        let reason: String
+        do {
+            try metadata.check(limitBytes: limit)
+            for error in [error, bare] {
+                var fields = start
+                fields.append(status: error)
+                fields.append(metadata)
+                if fields.listBytes <= limit { return fields }
+                if error.details.isEmpty { break }
+            }
+            reason = "above the limit of \(limit) bytes"
+        } catch {
+            reason = "\(error)"
+        }
+        core.logger.warning("gRPC trailers dropped", metadata: ["method": "\(call.head.path)", "reason": "\(reason)"])
+        var fields = start
+        fields.append(status: bare)
+        return fields
     }
 
     func ended(_ call: ServerStream, _ error: GRPCError?) {

@@ -70,7 +70,10 @@ public struct GRPCError: Error, Sendable {
     /// The status that a handler's error is answered with.
     init(thrown error: any Error) {
         switch error {
-        case let error as GRPCError: self = error
+        case let error as GRPCError:
+            self = error
+            // An error is not a success, whatever it says.
+            if code == .ok { code = .unknown }
         case is CancellationError: self.init(.cancelled, "the call was cancelled", cause: error)
         case let error as ResilienceError:
             let code: GRPCCode =

@@ -6,6 +6,7 @@ final class Mailbox<Post: Sendable>: Sendable {
     private struct State {
         var posts: [Post] = []
         var isScheduled = false
+        var isClosed = false
     }
 
     private let state = Locked(State())
@@ -18,13 +19,22 @@ final class Mailbox<Post: Sendable>: Sendable {
         self.deliver = deliver
     }
 
-    func post(_ post: Post) {
-        let wakes = state.withLock { state in
+    /// False when it is closed: nobody takes the post.
+    @discardableResult
+    func post(_ post: Post) -> Bool {
+        let (isTaken, wakes) = state.withLock { state in
+            guard !state.isClosed else { return (false, false) }
             state.posts.append(post)
             defer { state.isScheduled = true }
-            return !state.isScheduled
+            return (true, !state.isScheduled)
         }
         if wakes { loop.execute(deliver) }
+        return isTaken
+    }
+
+    /// Takes no more posts; those that it has are still to be taken.
+    func close() {
+        state.withLock { $0.isClosed = true }
     }
 
     /// All posts since the last time, in order. `spare` is an emptied array whose storage is used again.

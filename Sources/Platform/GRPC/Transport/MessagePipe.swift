@@ -53,7 +53,7 @@ final class MessagePipe: Sendable {
     }
 
     let state = Locked(State())
-    private let port: any MessagePort
+    let port: any MessagePort
     /// Consumed bytes that may wait before the loop is told, so that small messages do not each cost a wake.
     private let creditBytes: Int
 
