@@ -19,48 +19,52 @@ extension Deadline {
         if deadline.hasPassed(at: start) { throw deadline.error(at: start) }
         if let current, current <= self, current.isKeptHere {
             // This task is cancelled at the earlier one as it is; another task would add nothing.
-            let outcome: Result<Value, any Error>
-            do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
-            return try current.verdict(on: outcome, at: time.now())
+            return try await current.verdict(on: time) { try await body() }
         }
-        let outcome = await withoutActuallyEscaping(body) { body in
-            await deadline.outcome(of: body, on: time)
+        return try await withoutActuallyEscaping(body) { body in
+            try await deadline.verdict(on: time) { try await deadline.keep(on: time, (), { _ in try await body() }) }
         }
-        return try deadline.verdict(on: outcome, at: time.now())
     }
 
-    private func verdict<Value>(on outcome: Result<Value, any Error>, at end: MonotonicTime) throws -> Value {
-        guard hasPassed(at: end) else { return try outcome.get() }
-        switch outcome {
-        case .success: throw error(at: end)
-        case .failure(let cause): throw error(at: end, cause: cause)
+    private func verdict<Value>(on time: TimeSource, _ body: () async throws -> Value) async throws -> Value {
+        do {
+            let value = try await body()
+            let end = time.now()
+            if !hasPassed(at: end) { return value }
+        } catch {
+            let end = time.now()
+            throw hasPassed(at: end) ? self.error(at: end, cause: error) : error
         }
+        throw error(at: time.now())
     }
 
     /// Whether the current task is cancelled when this deadline passes, as that of `run`'s body is.
     var isKeptHere: Bool { keeper?.isCurrentTask ?? false }
 
-    /// How `body` ended, with this deadline as its current one and cancelled when it passes.
-    func outcome<Value: Sendable>(
-        of body: @escaping @Sendable () async throws -> Value, on time: TimeSource
-    ) async -> Result<Value, any Error> {
+    /// Runs `body` with this deadline as its current one, and cancels it when that passes.
+    ///
+    /// - Parameter input: for `body`; apart from it, so that it needs no closure of its own.
+    func keep<Input: Sendable, Value: Sendable>(
+        on time: TimeSource, _ input: Input, _ body: @escaping @Sendable (Input) async throws -> Value
+    ) async throws -> Value {
         // A task of its own, because the deadline ends the body and not its caller. It begins on this thread: a body that
         // never waits costs neither a hop nor an alarm.
         let isCancelled = Task.isCancelled
         let keeper = DeadlineKeeper()
-        var kept = self
-        kept.keeper = keeper
-        let work = Task.immediate { [kept] in
-            if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
-            keeper.begin()
-            defer { keeper.end() }
-            return try await Self.$current.withValue(kept) { try await body() }
+        // The task inherits its deadline: to set it inside would cost some changes of executor.
+        let work = Self.$current.withValue(Deadline(expires: expires, keeper: keeper)) {
+            Task.immediate {
+                if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
+                keeper.begin()
+                defer { keeper.end() }
+                return try await body(input)
+            }
         }
-        if keeper.isOver { return await work.result }
+        if keeper.isOver { return try await work.value }
         let cancelAlarm = time.alarm(at: expires) { work.cancel() }
         defer { cancelAlarm() }
-        return await withTaskCancellationHandler {
-            await work.result
+        return try await withTaskCancellationHandler {
+            try await work.value
         } onCancel: {
             work.cancel()
         }

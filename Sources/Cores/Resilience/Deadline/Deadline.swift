@@ -15,6 +15,11 @@ public struct Deadline: Sendable {
         self.expires = expires
     }
 
+    init(expires: MonotonicTime, keeper: DeadlineKeeper) {
+        self.expires = expires
+        self.keeper = keeper
+    }
+
     public init(after duration: Duration, from now: MonotonicTime) {
         expires = now + duration
     }

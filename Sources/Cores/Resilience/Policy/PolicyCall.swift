@@ -4,13 +4,10 @@ import ApusPrimitives
 struct PolicyCall: Sendable {
     let started: MonotonicTime
     /// The earlier one of the caller's and the policy's own.
-    let deadline: Deadline?
+    private(set) var deadline: Deadline?
     /// The caller's deadline is the earlier one, and cancels this very task.
-    let isKept: Bool
-    let retry: RetryPolicy?
-    let attemptTimeout: Duration?
-    let bulkhead: Bulkhead?
-    let hedge: Locked<Hedge>?
+    private(set) var isKept = false
+    private(set) var settings: PolicySettings
     /// When the rate limit lets it go on; nil when it need not wait.
     var turn: PolicyLeave<MonotonicTime>?
     /// Its place under the load shedding's limit.
@@ -31,19 +28,25 @@ struct PolicyCall: Sendable {
         var adaptive: PolicyLeave<AdaptiveBreaker.Permit>?
     }
 
-    init(_ outer: Deadline?, _ state: PolicyState, at now: MonotonicTime) {
-        let own = state.configuration.deadline.map { Deadline(after: $0, from: now) }
+    var retry: RetryPolicy? { settings.configuration.retry }
+    var attemptTimeout: Duration? { settings.configuration.attemptTimeout }
+    var bulkhead: Bulkhead? { settings.bulkhead }
+    var hedge: Locked<Hedge>? { settings.hedge }
+
+    init(at now: MonotonicTime) {
         started = now
-        retry = state.configuration.retry
-        attemptTimeout = state.configuration.attemptTimeout
-        bulkhead = state.bulkhead
-        hedge = state.hedge
+        settings = .none
+    }
+
+    /// - Parameter outer: the caller's deadline.
+    mutating func begin(_ outer: Deadline?, under settings: PolicySettings) {
+        self.settings = settings
+        let own = settings.configuration.deadline.map { Deadline(after: $0, from: started) }
         if let outer, own.map({ outer <= $0 }) ?? true {
             deadline = outer
             isKept = outer.isKeptHere
         } else {
             deadline = own
-            isKept = false
         }
     }
 
@@ -54,8 +57,9 @@ struct PolicyCall: Sendable {
         let isOurs: Bool
     }
 
-    /// For an attempt that begins now; in a task of a hedge nothing is kept by others.
+    /// For an attempt that begins now. Each call of a hedge has its own, in a task of its own.
     func cutOff(at now: MonotonicTime, inOwnTask: Bool = false) -> CutOff {
+        if hedge != nil, !inOwnTask { return CutOff(deadline: deadline, isOurs: false) }
         let timeout = attemptTimeout.map { Deadline(after: $0, from: now) }
         guard let deadline else { return CutOff(deadline: timeout, isOurs: timeout != nil) }
         if let timeout, timeout < deadline { return CutOff(deadline: timeout, isOurs: true) }
@@ -77,8 +81,30 @@ struct PolicyCall: Sendable {
     }
 }
 
-/// Which part refused a call, and the error it gave.
-struct PolicyRejection: Error {
+/// What a policy is set to, shared by the calls that began under it: a call keeps one reference.
+final class PolicySettings: Sendable {
+    let configuration: ResiliencePolicy.Configuration
+    /// Both have locks of their own.
+    let bulkhead: Bulkhead?
+    let hedge: Locked<Hedge>?
+
+    /// Of a call that has not come in yet.
+    static let none = PolicySettings(.off, bulkhead: nil, hedge: nil)
+
+    init(_ configuration: ResiliencePolicy.Configuration, bulkhead: Bulkhead?, hedge: Locked<Hedge>?) {
+        self.configuration = configuration
+        self.bulkhead = bulkhead
+        self.hedge = hedge
+    }
+}
+
+/// Which part refused a call, and the error it gave. An object, so that calls which are not refused carry a pointer.
+final class PolicyRejection: Error {
     let part: ResiliencePolicy.Part
     let error: ResilienceError
+
+    init(part: ResiliencePolicy.Part, error: ResilienceError) {
+        self.part = part
+        self.error = error
+    }
 }

@@ -27,11 +27,12 @@ extension ResiliencePolicy {
         let now = time.now()
         let state = state.withLock { $0 }
         return PolicySnapshot(
-            name: name, configuration: state.configuration, counts: state.counts,
+            name: name, configuration: state.settings.configuration, counts: state.counts,
             permits: state.rateLimit.part?.available(at: now), limit: state.limit.part?.limit,
-            inFlight: state.limit.part?.inFlight, inside: state.bulkhead?.running, waiting: state.bulkhead?.waiting,
+            inFlight: state.limit.part?.inFlight, inside: state.settings.bulkhead?.running,
+            waiting: state.settings.bulkhead?.waiting,
             retriesLeft: state.budget.part?.numbers(at: now).balance,
-            hedgeDelay: state.hedge?.withLock { $0.delay }, breaker: state.breaker.part?.state(at: now),
+            hedgeDelay: state.settings.hedge?.withLock { $0.delay }, breaker: state.breaker.part?.state(at: now),
             throttled: state.adaptive.part?.numbers(at: now).rejectionProbability)
     }
 }

@@ -7,7 +7,6 @@ extension PolicyState {
     mutating func reconfigure(
         _ next: ResiliencePolicy.Configuration, on time: TimeSource, at now: MonotonicTime
     ) -> CircuitBreaker.Transition? {
-        configuration = next
         rateLimit.update(next.rateLimit) {
             RateLimiter(names.rateLimit, configuration: $0)
         } change: {
@@ -28,12 +27,12 @@ extension PolicyState {
         } change: {
             $0.reconfigure($1, at: now)
         }
-        if next.bulkhead == nil || bulkhead == nil {
-            bulkhead = next.bulkhead.map { Bulkhead(names.bulkhead, configuration: $0, time: time) }
-        }
-        if next.hedge == nil || hedge == nil {
-            hedge = next.hedge.map { Locked(Hedge(names.hedge, configuration: $0)) }
-        }
+        settings = PolicySettings(
+            next,
+            bulkhead: next.bulkhead.map {
+                settings.bulkhead ?? Bulkhead(names.bulkhead, configuration: $0, time: time)
+            },
+            hedge: next.hedge.map { settings.hedge ?? Locked(Hedge(names.hedge, configuration: $0)) })
         var transition: CircuitBreaker.Transition?
         breaker.update(next.breaker) {
             CircuitBreaker(names.breaker, configuration: $0)

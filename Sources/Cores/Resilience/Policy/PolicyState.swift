@@ -1,16 +1,13 @@
 import ApusPrimitives
 
-/// Everything of a policy that calls share. A pure value but for the bulkhead and the hedge, which have locks of their own:
-/// the shell passes the time in, and does outside the lock what it is told.
+/// Everything of a policy that calls share. The shell passes the time in, and does outside the lock what it is told.
 struct PolicyState: Sendable {
     let names: PolicyNames
-    var configuration: ResiliencePolicy.Configuration
+    var settings: PolicySettings
     var counts = PolicyCounts()
     var rateLimit: PolicySlot<RateLimiter>
     var limit: PolicySlot<ConcurrencyLimit>
-    var bulkhead: Bulkhead?
     var budget: PolicySlot<RetryBudget>
-    var hedge: Locked<Hedge>?
     var adaptive: PolicySlot<AdaptiveBreaker>
     var breaker: PolicySlot<CircuitBreaker>
     private var random: SeededRandom
@@ -19,13 +16,14 @@ struct PolicyState: Sendable {
         _ names: PolicyNames, _ configuration: ResiliencePolicy.Configuration, on time: TimeSource, seed: UInt64
     ) {
         self.names = names
-        self.configuration = configuration
+        settings = PolicySettings(
+            configuration,
+            bulkhead: configuration.bulkhead.map { Bulkhead(names.bulkhead, configuration: $0, time: time) },
+            hedge: configuration.hedge.map { Locked(Hedge(names.hedge, configuration: $0)) })
         rateLimit = PolicySlot(configuration.rateLimit.map { RateLimiter(names.rateLimit, configuration: $0) })
         limit = PolicySlot(
             configuration.loadShedding.map { ConcurrencyLimit(names.loadShedding, configuration: $0) })
-        bulkhead = configuration.bulkhead.map { Bulkhead(names.bulkhead, configuration: $0, time: time) }
         budget = PolicySlot(configuration.retryBudget.map { RetryBudget(names.retryBudget, configuration: $0) })
-        hedge = configuration.hedge.map { Locked(Hedge(names.hedge, configuration: $0)) }
         adaptive = PolicySlot(
             configuration.adaptiveBreaker.map { AdaptiveBreaker(names.adaptiveBreaker, configuration: $0) })
         breaker = PolicySlot(configuration.breaker.map { CircuitBreaker(names.breaker, configuration: $0) })
@@ -35,8 +33,10 @@ struct PolicyState: Sendable {
     /// A call comes in; with a `turn` it has to wait, and then `takePlace`.
     ///
     /// - Parameter outer: the caller's deadline.
-    mutating func arrive(_ outer: Deadline?, at now: MonotonicTime) throws(PolicyRejection) -> PolicyCall {
-        var call = PolicyCall(outer, self, at: now)
+    mutating func arrive(
+        _ call: inout PolicyCall, _ outer: Deadline?, at now: MonotonicTime
+    ) throws(PolicyRejection) {
+        call.begin(outer, under: settings)
         if let deadline = call.deadline, deadline.hasPassed(at: now) { throw tooLate(deadline, at: now) }
         let wait: Duration?
         do throws(ResilienceError) {
@@ -49,7 +49,6 @@ struct PolicyState: Sendable {
         } else {
             try takePlace(&call, at: now)
         }
-        return call
     }
 
     /// It is the call's turn: it goes on to the load shedding.

@@ -7,20 +7,15 @@ extension ResiliencePolicy {
     func hedged<Value: Sendable>(
         _ call: PolicyCall, by hedge: Locked<Hedge>?, _ isFailure: @Sendable (any Error) -> Bool,
         _ body: @Sendable (Attempt) async throws -> Value
-    ) async -> Result<Value, any Error> {
-        do {
-            guard let hedge else { return .success(try await single(call, 1, isFailure, body)) }
-            return .success(
-                try await hedge.run(
-                    on: time, isFailure: isFailure,
-                    onExtraCall: { number in
-                        state.withLock { $0.counts.hedges += 1 }
-                        report(.hedged(call: number))
-                    },
-                    { try await single(call, $0, isFailure, body) }))
-        } catch {
-            return .failure(error)
-        }
+    ) async throws -> Value {
+        guard let hedge else { return try await single(call, 1, isFailure, body) }
+        return try await hedge.run(
+            on: time, isFailure: isFailure,
+            onExtraCall: { number in
+                state.withLock { $0.counts.hedges += 1 }
+                report(.hedged(call: number))
+            },
+            { try await single(call, $0, isFailure, body) })
     }
 
     private func single<Value: Sendable>(
@@ -39,36 +34,34 @@ extension ResiliencePolicy {
         }
         let attempt = Attempt(number: call.attempts, hedge: number)
         let cutOff = call.cutOff(at: start, inOwnTask: true)
-        let outcome: Result<Value, any Error>
-        if cutOff.isOurs, let deadline = cutOff.deadline {
-            outcome = await withoutActuallyEscaping(body) { body in
-                await deadline.outcome(of: { try await body(attempt) }, on: time)
+        var cause: (any Error)?
+        do {
+            let value = try await perform(attempt, cutOff, body)
+            let now = time.now()
+            if call.lateness(cutOff, at: now) == .inTime {
+                record(leave, .success, .inTime, of: call, at: now)
+                return value
             }
-        } else {
-            do { outcome = .success(try await body(attempt)) } catch { outcome = .failure(error) }
+        } catch {
+            cause = error
         }
         let now = time.now()
         let lateness = call.lateness(cutOff, at: now)
-        let judgement: CircuitBreaker.Outcome
-        let result: Result<Value, any Error>
-        switch outcome {
-        case .success where lateness == .inTime:
-            judgement = .success
-            result = outcome
-        case .success:
-            judgement = .failure
-            result = .failure(names.error(of: call, lateness, nil, at: now))
-        case .failure(let error):
-            judgement = Self.outcome(of: error, lateness, isFailure)
-            result = .failure(names.error(of: call, lateness, error, at: now))
-        }
+        let error = names.error(of: call, lateness, cause, at: now)
+        record(leave, Self.outcome(of: error, lateness, isFailure), lateness, of: call, at: now)
+        throw error
+    }
+
+    private func record(
+        _ leave: PolicyCall.BreakerLeave, _ outcome: CircuitBreaker.Outcome, _ lateness: PolicyCall.Lateness,
+        of call: PolicyCall, at now: MonotonicTime
+    ) {
         let transition = state.withLock { state in
             if lateness == .attemptTooLate { state.counts.attemptTimeouts += 1 }
-            return state.record(leave, judgement, at: now)
+            return state.record(leave, outcome, at: now)
         }
         if lateness == .attemptTooLate { report(.attemptTimedOut(attempt: call.attempts)) }
         if let transition { report(.breakerChanged(transition)) }
-        return try result.get()
     }
 
     /// What an error says about the callee: nothing when the caller went away, or another call of the hedge won.

@@ -22,45 +22,51 @@ extension ResiliencePolicy {
         isFailure: @Sendable (any Error) -> Bool = { _ in true }, _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Value {
         var now = time.now()
-        var (call, refusal, isAdmitted) = try arrive(at: now)
+        var call = PolicyCall(at: now)
+        let (isAdmitted, first) = try arrive(&call, at: now)
+        var refusal = first
         if !isAdmitted {
             refusal = try await enter(&call)
             now = time.now()
         }
         while true {
             if let refusal { throw ended(call, .failed, at: now, refusal.error) }
-            let cutOff: PolicyCall.CutOff
-            let outcome: Result<Value, any Error>
-            if let hedge = call.hedge {
-                call.attempts += 1
-                cutOff = PolicyCall.CutOff(deadline: call.deadline, isOurs: false)
-                outcome = await hedged(call, by: safety == .never ? nil : hedge, isFailure, body)
-            } else {
-                cutOff = call.cutOff(at: now)
-                let attempt = Attempt(number: call.attempts, hedge: 1)
-                if cutOff.isOurs, let deadline = cutOff.deadline {
-                    outcome = await withoutActuallyEscaping(body) { body in
-                        await deadline.outcome(of: { try await body(attempt) }, on: time)
-                    }
-                } else {
-                    do { outcome = .success(try await body(attempt)) } catch { outcome = .failure(error) }
-                }
-            }
-            now = time.now()
             let failure: PolicyState.Failure
-            switch (outcome, call.lateness(cutOff, at: now)) {
-            case (.success(let value), .inTime):
-                succeeded(call, at: now)
-                return value
-            case (.success, let lateness):
+            if call.hedge != nil { call.attempts += 1 }
+            let cutOff = call.cutOff(at: now)
+            do {
+                let value: Value
+                if let hedge = call.hedge {
+                    value = try await hedged(call, by: safety == .never ? nil : hedge, isFailure, body)
+                } else {
+                    value = try await perform(Attempt(number: call.attempts, hedge: 1), cutOff, body)
+                }
+                now = time.now()
+                let lateness = call.lateness(cutOff, at: now)
+                if lateness == .inTime {
+                    succeeded(call, at: now)
+                    return value
+                }
                 failure = self.failure(of: call, nil, lateness, safety, classify, isFailure, at: now)
-            case (.failure(let error), let lateness):
+            } catch {
+                now = time.now()
+                let lateness = call.lateness(cutOff, at: now)
                 failure = self.failure(of: call, error, lateness, safety, classify, isFailure, at: now)
             }
             let wait = try failed(&call, failure, at: now)
             do { try await time.sleep(for: wait) } catch { throw ended(call, .cancelled, at: time.now(), error) }
             now = time.now()
             refusal = again(&call, at: now)
+        }
+    }
+
+    /// One attempt, in a task of its own if it must be cancelled apart from its caller.
+    func perform<Value: Sendable>(
+        _ attempt: Attempt, _ cutOff: PolicyCall.CutOff, _ body: @Sendable (Attempt) async throws -> Value
+    ) async throws -> Value {
+        guard cutOff.isOurs, let deadline = cutOff.deadline else { return try await body(attempt) }
+        return try await withoutActuallyEscaping(body) { body in
+            try await deadline.keep(on: time, attempt, body)
         }
     }
 

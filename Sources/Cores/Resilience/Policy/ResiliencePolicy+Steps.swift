@@ -4,31 +4,29 @@ import ApusPrimitives
 extension ResiliencePolicy {
     /// A call comes in, and its first attempt begins unless it has to wait.
     ///
-    /// - Returns: the call, why it must end at once, and whether it is admitted; if not it has to `enter`.
+    /// - Returns: whether it is admitted, if not it has to `enter`; and why it must end at once.
     /// - Throws: why it may not come in.
-    func arrive(at now: MonotonicTime) throws -> (PolicyCall, PolicyRejection?, isAdmitted: Bool) {
+    func arrive(_ call: inout PolicyCall, at now: MonotonicTime) throws -> (isAdmitted: Bool, PolicyRejection?) {
         let outer = Deadline.current
-        var call: PolicyCall
         var refusal: PolicyRejection?
         do throws(PolicyRejection) {
-            (call, refusal) = try state.withLock { state throws(PolicyRejection) in
-                var call = try state.arrive(outer, at: now)
+            refusal = try state.withLock { state throws(PolicyRejection) in
+                try state.arrive(&call, outer, at: now)
                 let mayWait = call.turn != nil || call.bulkhead != nil
-                let refusal = mayWait ? nil : state.admit(&call, at: now)
-                return (call, refusal)
+                return mayWait ? nil : state.admit(&call, at: now)
             }
         } catch {
             report(.rejected(by: error.part, error.error))
             throw error.error
         }
-        if call.turn != nil { return (call, nil, false) }
+        if call.turn != nil { return (false, nil) }
         if let bulkhead = call.bulkhead {
-            guard bulkhead.tryAcquire() else { return (call, nil, false) }
+            guard bulkhead.tryAcquire() else { return (false, nil) }
             call.isInside = true
             refusal = state.withLock { $0.admit(&call, at: now) }
         }
         admitted(refusal, waited: .zero)
-        return (call, refusal, true)
+        return (true, refusal)
     }
 
     /// Waits for the call's turn and for a place in the bulkhead; then its first attempt begins.

@@ -35,19 +35,41 @@ public final class ResiliencePolicy: Sendable {
     }
 
     /// How the policy is set now.
-    public var configuration: Configuration { state.withLock { $0.configuration } }
+    public var configuration: Configuration { state.withLock { $0.settings.configuration } }
 
     /// Replaces the settings, for calls that begin from now on. A part that stays on keeps what it has learnt (windows,
     /// tokens, limits), within its new bounds; one that is switched on begins anew. Calls under way finish as they began.
     public func update(_ configuration: Configuration) {
         let now = time.now()
-        let (transition, bulkhead, hedge) = state.withLock { state in
-            (state.reconfigure(configuration, on: time, at: now), state.bulkhead, state.hedge)
+        let (transition, settings) = state.withLock { state in
+            (state.reconfigure(configuration, on: time, at: now), state.settings)
         }
-        // Both have locks of their own; a part that has just been made is set so already.
-        if let settings = configuration.bulkhead { bulkhead?.reconfigure(settings) }
-        if let settings = configuration.hedge { hedge?.withLock { $0.reconfigure(settings, at: now) } }
+        // A part that has just been made is set so already.
+        if let bulkhead = configuration.bulkhead { settings.bulkhead?.reconfigure(bulkhead) }
+        if let hedge = configuration.hedge { settings.hedge?.withLock { $0.reconfigure(hedge, at: now) } }
         report(.reconfigured)
+        if let transition { report(.breakerChanged(transition)) }
+    }
+
+    /// What a person does with the breaker.
+    public enum Force: Hashable, Sendable {
+        /// Refuses every call, until another of these.
+        case open
+        /// Lets every call pass, until another of these.
+        case closed
+        /// Closed, as if new, and free to open by itself.
+        case reset
+    }
+
+    /// Takes the circuit breaker in hand; nothing happens when it is off.
+    public func force(_ how: Force) {
+        let transition = state.withLock { state in
+            switch how {
+            case .open: state.breaker.part?.forceOpen()
+            case .closed: state.breaker.part?.forceClosed()
+            case .reset: state.breaker.part?.reset()
+            }
+        }
         if let transition { report(.breakerChanged(transition)) }
     }
 
