@@ -33,7 +33,7 @@ run:
 	@exec "$$(swift build --configuration $(CONFIGURATION) --show-bin-path)/shop" run --port $(PORT) --data "$(DATA)"
 
 test:
-	@scripts/prepare
+	@scripts/prepare test
 	swift build --build-tests
 	swift test --skip-build --experimental-maximum-parallelization-width $$(nproc) --skip '$(ALONE)'
 	swift test --skip-build --no-parallel --filter '$(ALONE)'
@@ -54,13 +54,12 @@ tsan:
 
 bench: bench-channels bench-grpc bench-log bench-raft
 
-# Needs Go.
 bench-channels:
+	@scripts/prepare bench
 	Benchmarks/channels.py
 
-# Needs Go and golang-google-grpc-dev.
 bench-grpc:
-	@scripts/prepare
+	@scripts/prepare bench
 	Benchmarks/grpc.py
 
 # The Raft log's appends beside the disk's own rate, in one run; BENCH_DISK is the folder whose disk is measured.
@@ -68,8 +67,8 @@ bench-log:
 	swift build --configuration release --package-path Benchmarks --product raftlog
 	Benchmarks/raftlog.py --folder "$${BENCH_DISK:-/tmp}"
 
-# Needs Go, and hashicorp/raft: Debian's golang-github-hashicorp-raft-dev.
 bench-raft:
+	@scripts/prepare bench
 	Benchmarks/raft.py
 
 smoke:
