@@ -41,7 +41,7 @@ import Testing
     }
 
     /// Lets time pass in small steps until `condition` holds.
-    private func pass(_ step: Duration = .milliseconds(100), until condition: () async throws -> Bool) async throws {
+    private func pass(_ step: Duration = .milliseconds(50), until condition: () async throws -> Bool) async throws {
         try await eventually {
             if try await condition() { return true }
             time.advance(by: step)
@@ -78,8 +78,8 @@ import Testing
             try await pass { quotas.allSatisfy { $0.status.share == 25 } }
             try await pass {
                 admitted(quotas[0], of: 40)
-                for quota in quotas[1...] { admitted(quota, of: 1) }
-                return quotas[0].status.share > 60 && quotas[1...].allSatisfy { $0.status.share > 5 }
+                // The others are not asked for anything; they keep their part of the tenth that is divided evenly.
+                return quotas[0].status.share > 80 && quotas[1...].allSatisfy { $0.status.share >= 2.5 }
             }
             try await pass {
                 admitted(quotas[3], of: 40)
@@ -126,16 +126,18 @@ import Testing
         try await running([a, b]) {
             try await pass {
                 admitted(a, of: 40)
-                return a.status.share > 80 && b.status.share < 20
+                // The clock may run ahead of a busy machine, so that one loses its lease on the way.
+                return [a, b].allSatisfy { $0.status.standing == .granted && $0.status.instances == 2 }
+                    && a.status.share > 80 && b.status.share < 20
             }
             for network in [networkA, networkB] { network.setAway(true) }
             let share = a.status.share
             time.advance(by: .seconds(3))
             #expect(a.status.share == share && a.status.standing == .granted)
             try await pass { a.status.standing == .cautious && b.status.standing == .cautious }
-            #expect(a.status.share == 50 && b.status.share < 20)
+            #expect(a.status.share == 50 && b.status.share < 20, "\(a.status) \(b.status)")
             try await pass { a.status.standing == .alone && b.status.standing == .alone }
-            #expect(a.status.share == 50 && b.status.share == 50)
+            #expect(a.status.share == 50 && b.status.share == 50, "\(a.status) \(b.status)")
             for network in [networkA, networkB] { network.setAway(false) }
             try await pass {
                 admitted(b, of: 40)

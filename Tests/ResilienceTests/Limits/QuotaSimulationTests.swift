@@ -21,19 +21,21 @@ import Testing
     @Test func withoutPartitionsTheSumNeverExceedsTheLimit() {
         var full = 0
         for seed in 0..<25 as Range<UInt64> {
-            var simulation = QuotaSimulation(
-                seed: seed, instances: 1 + Int(seed % 6), permits: [1, 7, 100][Int(seed % 3)])
+            let count = 1 + Int(seed % 6)
+            var simulation = QuotaSimulation(seed: seed, instances: count, permits: [1, 7, 100][Int(seed % 3)])
             simulation.faults = 200
             for phase in 0..<6 {
                 let index = Int.random(in: 0..<simulation.instances.count, using: &simulation.random)
                 simulation.instances[index].demand = Double.random(in: 0...300, using: &simulation.random)
                 if phase == 3 { simulation.add() }
+                // One dies without a word.
+                if phase == 4, count > 1 { simulation.instances.remove(at: index) }
                 simulation.run(for: .seconds(2)) { simulation in
                     #expect(simulation.used <= simulation.total, "seed \(seed), at \(simulation.now)")
                     if simulation.used * 10 >= simulation.total * 9 { full += 1 }
                 }
             }
-            let burst = simulation.permits + simulation.instances.count
+            let burst = simulation.permits + count + 1
             let excess = excess(simulation.admitted, burst: burst, perSecond: simulation.permits)
             #expect(excess <= 0.001, "seed \(seed): \(excess) more than the bound")
         }
