@@ -16,14 +16,14 @@ TSAN_SECONDS ?= 20
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
 ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests|NodeTests\.CounterTests|GRPCTests\.MemoryTests
 
-.PHONY: help run test simulate tsan bench bench-channels bench-grpc bench-log bench-raft smoke format lint tidy clean
+.PHONY: help run test simulate tsan bench bench-channels bench-grpc bench-log bench-raft bench-resilience smoke format lint tidy clean
 
 help:
 	@echo 'make run      build and start the order platform;  PORT=8080 DATA=shop-data CONFIGURATION=debug'
 	@echo 'make test     build and run every test'
 	@echo 'make simulate  run Raft clusters with faults, from seeds 1 to SEEDS=2000'
 	@echo 'make tsan     run channels and their like under the thread sanitizer;  TSAN_SECONDS=20'
-	@echo 'make bench    compare with the peers (Go, grpc-go, hashicorp/raft, the disk), side by side on this machine; make bench-channels, bench-grpc, bench-log, bench-raft  only one table'
+	@echo 'make bench    compare with the peers (Go, go-resiliency, grpc-go, hashicorp/raft, the disk), side by side on this machine; make bench-channels, bench-grpc, bench-log, bench-raft, bench-resilience  only one table'
 	@echo 'make smoke    walk through the order platform with curl, as the README does'
 	@echo 'make format   format the sources;  make lint  only check them;  make tidy  check the rules of the house'
 
@@ -52,7 +52,7 @@ tsan:
 	fi; \
 	TSAN_OPTIONS=halt_on_error=1 timeout 300 "$$stress" $(TSAN_SECONDS)
 
-bench: bench-channels bench-grpc bench-log bench-raft
+bench: bench-channels bench-grpc bench-log bench-raft bench-resilience
 
 bench-channels:
 	@scripts/prepare bench
@@ -71,16 +71,20 @@ bench-raft:
 	@scripts/prepare bench
 	Benchmarks/raft.py
 
+# Needs Go; installs Debian's go-resiliency and x/time.
+bench-resilience:
+	Benchmarks/resilience.py --into docs/resilience.md
+
 smoke:
 	@scripts/prepare
 	swift build --product shop
 	scripts/smoke "$$(swift build --show-bin-path)/shop"
 
 format:
-	swift format format --in-place --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Channels Benchmarks/GRPC Benchmarks/Log Benchmarks/Raft
+	swift format format --in-place --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Channels Benchmarks/GRPC Benchmarks/Log Benchmarks/Raft Benchmarks/Resilience
 
 lint:
-	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Channels Benchmarks/GRPC Benchmarks/Log Benchmarks/Raft
+	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Channels Benchmarks/GRPC Benchmarks/Log Benchmarks/Raft Benchmarks/Resilience
 
 tidy:
 	scripts/tidy

@@ -211,7 +211,8 @@ house.tests(
     "RaftSimulation", on: ["simulate", "Primitives", "Raft"], support: ["RaftSimulation", "TestSupport"],
     except: ["Mutations"])
 house.tests(
-    "Observability", on: ["Primitives", "Observability"], support: ["TestSupport"], using: [.logging, .metrics])
+    "Observability", on: ["Primitives", "Resilience", "Observability"], support: ["TestSupport"],
+    using: [.logging, .metrics])
 house.tests(
     "GRPC", on: ["greeter", "Primitives", "Resilience", "Observability", "GRPC"], support: ["TestSupport"],
     using: [.lifecycle, .logging, .metrics, .nioCore, .nioPosix, .nioSSL, .protobuf])

@@ -49,6 +49,14 @@ let package = Package(
             ],
             path: "Log", swiftSettings: settings),
         .executableTarget(
+            name: "resilience-benchmark",
+            dependencies: [
+                "Allocations",
+                .product(name: "ApusPrimitives", package: "apus"),
+                .product(name: "ApusResilience", package: "apus"),
+            ],
+            path: "Resilience", swiftSettings: settings),
+        .executableTarget(
             name: "raft-benchmark",
             dependencies: [
                 .product(name: "ApusPrimitives", package: "apus"),

@@ -1,0 +1,82 @@
+import Allocations
+import ApusResilience
+
+/// `resilience-benchmark ROW OPERATIONS` measures a policy around a call that does nothing, and prints a line: nanoseconds and
+/// allocations a call. `Benchmarks/resilience.py` runs it, alternating with Go.
+@main
+struct ResilienceBenchmark {
+    static func main() async throws {
+        let arguments = CommandLine.arguments
+        guard arguments.count == 3, let row = Row(rawValue: arguments[1]), let operations = Int(arguments[2]) else {
+            print("usage: resilience-benchmark ROW OPERATIONS")
+            print("rows: \(Row.allCases.map(\.rawValue).joined(separator: " "))")
+            return
+        }
+        let policy = row.policy
+        // Off the main actor; a warm-up of a tenth, and what it allocates once does not count.
+        let figures = try await Task.detached {
+            try await row.call(policy, operations / 10)
+            let allocations = allocations_so_far()
+            let start = ContinuousClock.now
+            try await row.call(policy, operations)
+            let elapsed = ContinuousClock.now - start
+            return (elapsed: elapsed, allocations: allocations_so_far() - allocations)
+        }.value
+        let nanoseconds = figures.elapsed / .nanoseconds(1) / Double(operations)
+        print(row.rawValue, nanoseconds, Double(figures.allocations) / Double(operations))
+    }
+}
+
+/// Which parts are on.
+enum Row: String, CaseIterable {
+    case off, deadline, bulkhead, retry, breaker, standard, everything
+    case loadShedding = "load-shedding"
+    case adaptiveBreaker = "adaptive-breaker"
+    case rateLimit = "rate-limit"
+    case attemptTimeout = "attempt-timeout"
+    /// The caller runs under a deadline of its own, as behind a server that sets one.
+    case nested
+    /// The call gives up its thread once, so that it does not end on the spot.
+    case waiting
+    /// Somebody listens to the events.
+    case observed
+
+    private typealias Parts = ResiliencePolicy.Configuration
+
+    /// More than anybody can call, so that nothing is refused.
+    private static let generous = RateLimiter.Configuration(permits: 1_000_000_000)
+
+    var policy: ResiliencePolicy {
+        var parts = Parts.off
+        switch self {
+        case .off: break
+        case .deadline: parts.deadline = Parts.standard.deadline
+        case .rateLimit: parts.rateLimit = Self.generous
+        case .loadShedding: parts.loadShedding = Parts.standard.loadShedding
+        case .bulkhead: parts.bulkhead = Parts.standard.bulkhead
+        case .adaptiveBreaker: parts.adaptiveBreaker = AdaptiveBreaker.Configuration()
+        case .retry: (parts.retry, parts.retryBudget) = (Parts.standard.retry, Parts.standard.retryBudget)
+        case .breaker: parts.breaker = Parts.standard.breaker
+        case .attemptTimeout: parts.attemptTimeout = Parts.standard.attemptTimeout
+        case .standard, .waiting: parts = .standard
+        case .nested:
+            parts = .standard
+            parts.attemptTimeout = nil
+        case .everything:
+            parts = .standard
+            parts.rateLimit = Self.generous
+        case .observed: return ResiliencePolicy("callee", .standard) { _ in }
+        }
+        return ResiliencePolicy("callee", parts)
+    }
+
+    func call(_ policy: ResiliencePolicy, _ operations: Int) async throws {
+        switch self {
+        case .waiting: for _ in 0..<operations { try await policy.run { _ in await Task.yield() } }
+        case .nested:
+            let deadline = Deadline(after: .seconds(5), from: TimeSource.continuous.now())
+            try await deadline.run { for _ in 0..<operations { try await policy.run { _ in } } }
+        default: for _ in 0..<operations { try await policy.run { _ in } }
+        }
+    }
+}
