@@ -101,6 +101,34 @@ import Testing
         }
     }
 
+    /// What waits is a slice of what was read: a small one must not keep a large buffer alive, nor many each a buffer of their own.
+    @Test func `messages that wait hold little more than themselves`() throws {
+        for (size, piece) in [
+            (0, 5), (1, 6), (10, 100), (100, 105), (1000, 16_384), (16_000, 16_384), (50_000, 16_384),
+        ] {
+            let pipe = MessagePipe(port: Port(), window: 1 << 20)
+            var decoder = MessageDecoder(limit: .max)
+            let wire = (0..<(200_000 / (size + 5) + 1)).flatMap { _ in
+                [0] + RawFrames.integer(UInt32(size)) + [UInt8](repeating: 1, count: size)
+            }
+            for start in stride(from: 0, to: wire.count, by: piece) {
+                // As a channel reads: more room than bytes.
+                var read = ByteBuffer()
+                read.reserveCapacity(65_536)
+                read.writeBytes(wire[start..<min(start + piece, wire.count)])
+                decoder.append(read)
+                _ = try pipe.feed(&decoder, read.readableBytes)
+            }
+            let waiting = pipe.state.withLock { $0.incoming.map(\.message) }
+            #expect(waiting.count > 3)
+            // At worst a piece, each of whose messages is counted here as if its storage were its own, has sixteen times its size.
+            let perPiece = max(1, piece / (size + 5))
+            let held = waiting.reduce(0) { $0 + $1.storageCapacity } / perPiece
+            #expect(held <= MessagePipe.storageRatio * wire.count, "\(size) in pieces of \(piece): \(held)")
+            if size >= piece { #expect(held <= 4 * wire.count, "\(size) in pieces of \(piece): \(held)") }
+        }
+    }
+
     /// Writers that wait are let go in turn, by room, by the end or by their own cancellation, and each exactly once.
     @Test(.timeLimit(.minutes(1))) func `writers wait while there is no room`() async throws {
         let pipe = MessagePipe(port: Port(), window: 1000)
