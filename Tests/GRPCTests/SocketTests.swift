@@ -12,26 +12,49 @@ import Testing
         service.onLoop(raw: "Echo") { request, _ in request }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `nghttp gets HTTP's answer to what is not gRPC`() async throws {
-        try await withServer([echo]) { port, _ in
-            let text = try await Peer.run("nghttp", ["-v", "http://127.0.0.1:\(port)/test.Echo/Echo"])
-            #expect(text.contains(":status: 405"))
-            #expect(!text.contains("error_code=PROTOCOL_ERROR"))
-        }
-    }
-
-    @Test(.timeLimit(.minutes(1))) func `h2load's calls are all answered`() async throws {
+    /// Runs `body` beside a server, with its URL and a file that holds a message of three bytes.
+    private func withTarget(
+        tls: Bool, _ body: @Sendable (_ url: String, _ message: String) async throws -> Void
+    ) async throws {
         let message = FileManager.default.temporaryDirectory.appending(path: "apus-grpc-\(UUID().uuidString)")
         try Data([0, 0, 0, 0, 3, 1, 2, 3]).write(to: message)
         defer { try? FileManager.default.removeItem(at: message) }
-        try await withServer([echo]) { port, _ in
+        var settings = GRPCServerSettings()
+        if tls { settings.tls = try TestCertificates.forServer(asksClients: false) }
+        try await withServer([echo], settings: settings) { port, _ in
+            try await body("\(tls ? "https" : "http")://127.0.0.1:\(port)/test.Echo/Echo", message.path)
+        }
+    }
+
+    private static let fields = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+
+    /// Every error code that it prints is none.
+    private func expectClean(_ text: String) {
+        let codes = text.components(separatedBy: "error_code=").dropFirst()
+        #expect(codes.allSatisfy { $0.hasPrefix("NO_ERROR") }, "\(text)")
+        #expect(!text.contains("[ERROR]"), "\(text)")
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [false, true])
+    func `nghttp gets gRPC's answer, and HTTP's to what is not gRPC`(tls: Bool) async throws {
+        try await withTarget(tls: tls) { url, message in
+            let plain = try await Peer.run("nghttp", ["-v", url])
+            #expect(plain.contains(":status: 405"))
+            expectClean(plain)
+            let call = try await Peer.run("nghttp", ["-v", "-d", message] + Self.fields + [url])
+            #expect(call.contains(":status: 200") && call.contains("grpc-status: 0"), "\(call)")
+            expectClean(call)
+        }
+    }
+
+    /// With windows as they are, and with small ones: 2^12 bytes.
+    @Test(.timeLimit(.minutes(1)), arguments: [false, true], [["-m", "32"], ["-m", "8", "-w", "12", "-W", "16"]])
+    func `h2load's calls are all answered`(tls: Bool, more: [String]) async throws {
+        try await withTarget(tls: tls) { url, message in
             let text = try await Peer.run(
-                "h2load",
-                [
-                    "-n", "2000", "-c", "4", "-m", "32", "-d", message.path, "-H", "content-type: application/grpc",
-                    "-H", "te: trailers", "http://127.0.0.1:\(port)/test.Echo/Echo",
-                ])
-            #expect(text.contains("2000 succeeded, 0 failed, 0 errored, 0 timeout"), "\(text)")
+                "h2load", ["-n", "1000", "-c", "4", "-d", message] + more + Self.fields + [url])
+            #expect(text.contains("1000 succeeded, 0 failed, 0 errored, 0 timeout"), "\(text)")
+            #expect(text.contains("1000 2xx"), "\(text)")
         }
     }
 

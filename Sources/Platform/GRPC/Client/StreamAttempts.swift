@@ -182,7 +182,7 @@ final class StreamAttempts: Sendable {
 extension StreamAttempts.State {
     /// False when the call is committed, by this message too: it is more than is kept.
     fileprivate mutating func keep(_ message: ByteBuffer, _ isCompressed: Bool, limit: Int) -> Bool {
-        guard !isCommitted else { return false }
+        guard !isCommitted, !hasFinishedSending else { return false }
         keptBytes += message.readableBytes + MessageDecoder.prefixBytes
         guard keptBytes <= limit else {
             commit()

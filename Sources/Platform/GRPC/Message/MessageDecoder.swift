@@ -21,10 +21,17 @@ struct MessageDecoder {
     mutating func append(_ data: ByteBuffer) {
         if pending.readableBytes == 0 {
             pending = data
-        } else {
-            var data = data
-            pending.writeBuffer(&data)
+            return
         }
+        var data = data
+        if pending.readerIndex > 0 {
+            // Messages were taken out of it: what is left moves to storage of its own, or they would keep each other's alive.
+            var rest = ByteBuffer()
+            rest.reserveCapacity(pending.readableBytes + data.readableBytes)
+            rest.writeBuffer(&pending)
+            pending = rest
+        }
+        pending.writeBuffer(&data)
     }
 
     /// The next message; nil when it has not come whole.

@@ -22,7 +22,7 @@ extension MessagePipe {
             pending = decoder.pendingBytes
             let held = min(size, kept)
             kept -= held
-            if received(message, heldBytes: held) { free += held }
+            if received(message, heldBytes: held, cameWith: count) { free += held }
         }
         guard kept > 0 else { return free }
         return state.withLock { state in
@@ -32,14 +32,19 @@ extension MessagePipe {
         }
     }
 
-    /// A message has come. True when a reader took it at once.
-    private func received(_ message: ByteBuffer, heldBytes: Int) -> Bool {
+    /// A message that waits may keep so many times as much memory alive as came with it; beyond that it is copied.
+    static let storageRatio = 16
+
+    /// A message has come, the last of it in a piece of `count` bytes. True when a reader took it at once.
+    private func received(_ message: ByteBuffer, heldBytes: Int, cameWith count: Int) -> Bool {
         let reader = state.withLock { state -> CheckedContinuation<ByteBuffer?, any Error>? in
             if let reader = state.reader {
                 state.reader = nil
                 return reader.continuation
             }
-            state.incoming.append(Incoming(message: message, heldBytes: heldBytes))
+            let isSmall = message.storageCapacity > Self.storageRatio * max(count, message.readableBytes)
+            state.incoming.append(
+                Incoming(message: isSmall ? message.compacted() : message, heldBytes: heldBytes))
             return nil
         }
         reader?.resume(returning: message)
@@ -100,5 +105,15 @@ extension MessagePipe.State {
     fileprivate mutating func takeWriters() -> [CheckedContinuation<Void, any Error>] {
         defer { writers = [:] }
         return writers.sorted { $0.key < $1.key }.map(\.value)
+    }
+}
+
+extension ByteBuffer {
+    /// Itself, in storage of its own size.
+    fileprivate func compacted() -> ByteBuffer {
+        var copy = ByteBuffer()
+        copy.reserveCapacity(readableBytes)
+        copy.writeImmutableBuffer(self)
+        return copy
     }
 }
