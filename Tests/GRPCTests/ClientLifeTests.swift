@@ -193,6 +193,8 @@ import Testing
         // One that answers keeps its call.
         var generous = GRPCServerSettings()
         generous.minimumPingInterval = .zero
+        // However slow the machine is.
+        settings.keepaliveTimeout = .seconds(60)
         try await withServer([Self.echo], settings: generous) { [settings] port, server in
             let proxy = try await CountingProxy.start(to: port)
             try await GRPCClient.with("127.0.0.1:\(proxy.port)", settings: settings) { client in
@@ -214,6 +216,25 @@ import Testing
                 }
             }
             await proxy.stop()
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a client that pings too often for its server does it less often then`()
+        async throws
+    {
+        var settings = Self.quick()
+        settings.keepaliveInterval = .milliseconds(20)
+        try await withServer([Self.echo]) { [settings] port, _ in
+            try await GRPCClient.with("127.0.0.1:\(port)", settings: settings) { client in
+                let error = await #expect(throws: GRPCError.self) {
+                    try await client.stream(raw: "test.Echo/Stream", options: patient) { call in
+                        try await call.requests.send(ByteBuffer(string: "a"))
+                        while try await call.replies.next() != nil {}
+                    }
+                }
+                #expect(error?.code == .unavailable)
+                #expect(client.core.keepaliveInterval == .milliseconds(40))
+            }
         }
     }
 

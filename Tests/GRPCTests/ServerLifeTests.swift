@@ -136,25 +136,42 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a client that does not answer pings is closed`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a client that does not answer pings is closed, one that does is not`()
+        async throws
+    {
         var settings = GRPCServerSettings()
         settings.keepaliveInterval = .milliseconds(30)
         settings.keepaliveTimeout = .milliseconds(30)
+        try await withServer([Self.service], settings: settings) { port, _ in
+            let raw = try await RawConnection.connect(port: port)
+            try await raw.send(RawFrames.preface + RawFrames.settings + RawFrames.settingsAck)
+            try await raw.waitUntilClosed(within: .seconds(30))
+            #expect(RawFrames.parse(raw.received).contains { $0.type == 6 && $0.flags == 0 })
+            await raw.close()
+        }
+        // However slow the machine is.
+        settings.keepaliveTimeout = .seconds(60)
         try await withServer([Self.service], settings: settings) { port, server in
-            // Ours answers.
-            try await GRPCClient.with("127.0.0.1:\(port)") { client in
+            let proxy = try await CountingProxy.start(to: port)
+            try await GRPCClient.with("127.0.0.1:\(proxy.port)") { client in
                 try await client.stream(raw: "test.Echo/Stream", options: patient) { call in
                     try await call.requests.send(ByteBuffer(string: "a"))
                     _ = try await call.replies.next()
-                    let raw = try await RawConnection.connect(port: port)
-                    try await raw.send(RawFrames.preface + RawFrames.settings + RawFrames.settingsAck)
-                    try await raw.waitUntilClosed(within: .seconds(30))
-                    #expect(RawFrames.parse(raw.received).contains { $0.type == 6 && $0.flags == 0 })
-                    await raw.close()
+                    // Five pings of 17 bytes, and their answers.
+                    _ = proxy.takeCounts()
+                    var seen = CountingProxy.Counts()
+                    try await eventually {
+                        let counts = proxy.takeCounts()
+                        seen.toServer += counts.toServer
+                        seen.toClient += counts.toClient
+                        return seen.toServer >= 5 * 17 && seen.toClient >= 5 * 17
+                    }
                     try await call.requests.send(ByteBuffer(string: "b"))
                     #expect(try await call.replies.next() == ByteBuffer(string: "b"))
+                    #expect(server.connectionCount == 1)
                 }
             }
+            await proxy.stop()
         }
     }
 

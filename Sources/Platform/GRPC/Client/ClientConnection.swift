@@ -11,6 +11,8 @@ final class ClientConnection: HTTP2Driver, @unchecked Sendable {
     enum Change {
         /// The server has said its settings: calls may go.
         case ready
+        /// The server ends it because it was pinged too often; may come before `goingAway`.
+        case tooManyPings
         /// It takes no new calls.
         case goingAway
         case closed((any Error)?)
@@ -67,7 +69,9 @@ final class ClientConnection: HTTP2Driver, @unchecked Sendable {
             }
             startWaiting()
         case .ponged: clock.ponged()
-        case .goingAway: goingAway()
+        case .goingAway(_, let code, let debugData):
+            if code == .enhanceYourCalm, String(buffer: debugData) == "too_many_pings" { onChange(.tooManyPings) }
+            goingAway()
         case .drained: closeWhenWritten()
         case .failed(let failure):
             self.failure = self.failure ?? failure

@@ -26,6 +26,8 @@ final class ClientCore: Sendable {
         var isClosed = false
         var whenEmpty: CheckedContinuation<Void, Never>?
         var budget = RetryThrottle()
+        /// Longer than the settings', once a server has found that too often.
+        var keepaliveInterval: Duration?
     }
 
     private struct Waiting {
@@ -185,6 +187,16 @@ final class ClientCore: Sendable {
             return state.whenEmpty
         }
         waiting?.resume()
+    }
+
+    /// How long a server may be silent on the next connection before it is pinged.
+    var keepaliveInterval: Duration? { state.withLock { $0.keepaliveInterval } ?? settings.keepaliveInterval }
+
+    /// A server was pinged too often: new connections wait twice as long (gRPC's proposal A8).
+    func tooManyPings() {
+        state.withLock { state in
+            state.keepaliveInterval = (state.keepaliveInterval ?? settings.keepaliveInterval).map { $0 * 2 }
+        }
     }
 
     // MARK: The end

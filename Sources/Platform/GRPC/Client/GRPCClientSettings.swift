@@ -25,7 +25,7 @@ public struct GRPCClientSettings: Sendable {
     /// A connection without calls is closed after this long, and opened again by the next call; nil: never.
     public var maxIdle: Duration? = .seconds(1800)
     /// A server that is silent for so long is pinged; nil: never. Servers refuse pings more often than they allow, most of them
-    /// five minutes.
+    /// five minutes; the interval is doubled then (gRPC's A8).
     public var keepaliveInterval: Duration?
     /// … and its connection is closed when it does not answer within this.
     public var keepaliveTimeout: Duration = .seconds(20)

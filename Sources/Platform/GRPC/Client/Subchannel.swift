@@ -86,8 +86,10 @@ final class Subchannel: @unchecked Sendable {
         let handshake = loop.assumeIsolated().scheduleTask(in: .nanoseconds(timeout.nanoseconds)) {
             channel.close(promise: nil)
         }
+        var settings = core.settings
+        settings.keepaliveInterval = core.keepaliveInterval
         let new = ClientConnection(
-            settings: core.settings, scheme: core.sslContext == nil ? "http" : "https", authority: authority,
+            settings: settings, scheme: core.sslContext == nil ? "http" : "https", authority: authority,
             channel: channel
         ) { change in
             guard let current = connection else { return }
@@ -96,7 +98,7 @@ final class Subchannel: @unchecked Sendable {
             case .closed:
                 handshake.cancel()
                 connection = nil
-            case .goingAway: break
+            case .goingAway, .tooManyPings: break
             }
             self.changed(current, change, attempt)
         }
@@ -113,6 +115,7 @@ final class Subchannel: @unchecked Sendable {
             failures = 0
             state = .ready(connection)
             core.changed(self, .ready, door: connection.door)
+        case .tooManyPings: core.tooManyPings()
         case .goingAway:
             guard case .ready(let current) = state, current === connection else { return }
             state = .idle
