@@ -24,7 +24,7 @@ import Testing
             settings.balancing = balancing
             settings.backoff = ConnectionBackoff(initial: .milliseconds(10), maximum: .milliseconds(30))
             settings.drainTimeout = .seconds(5)
-            settings.maxIdle = .milliseconds(10)
+            settings.maxIdle = .milliseconds(30)
             let client = try GRPCClient(ports.map { .host("127.0.0.1", port: $0) }, settings: settings)
             isOver.withLock { $0 = false }
             try await withThrowingTaskGroup(of: Void.self) { group in

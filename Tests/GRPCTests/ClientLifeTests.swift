@@ -95,7 +95,7 @@ import Testing
                         while !isOver.withLock({ $0 }) {
                             let some = ports.shuffled(using: &random).prefix(Int.random(in: 0...3, using: &random))
                             update(some.map { .host("127.0.0.1", port: $0) })
-                            try await TimeSource.continuous.sleep(for: .milliseconds(2))
+                            try await TimeSource.continuous.sleep(for: .milliseconds(20))
                         }
                     }
                     let client = try GRPCClient(resolver: resolver, settings: Self.quick(balancing))
@@ -104,7 +104,9 @@ import Testing
                         try await withThrowingTaskGroup(of: Void.self) { callers in
                             for _ in 0..<4 {
                                 callers.addTask {
-                                    for _ in 0..<100 {
+                                    var calls = 0
+                                    while calls < 100 || counts.withLock({ $0.contains { $0 < 20 } }) {
+                                        calls += 1
                                         _ = try await client.unary(
                                             raw: "test.Count/Call", ByteBuffer(), options: patient)
                                     }

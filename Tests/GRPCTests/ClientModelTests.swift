@@ -73,7 +73,7 @@ import Testing
             if isCommitted { return .giveUp }
             if error.reach == .notSent, error.code == .unavailable {
                 unsent += 1
-                if unsent <= 10 { return .atOnce }
+                if unsent <= RetryState.maximumUnsent { return .atOnce }
             }
             if error.reach == .refused, !refusedOnce {
                 refusedOnce = true

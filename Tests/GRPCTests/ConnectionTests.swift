@@ -22,7 +22,7 @@ import Testing
         for isServer in [true, false] {
             var settings = GRPCServerSettings()
             var own = GRPCClientSettings()
-            if isServer { settings.maxIdle = .milliseconds(20) } else { own.maxIdle = .milliseconds(20) }
+            if isServer { settings.maxIdle = .milliseconds(100) } else { own.maxIdle = .milliseconds(100) }
             let idling = settings
             let client = own
             try await withServer([echo], settings: idling) { port, server in

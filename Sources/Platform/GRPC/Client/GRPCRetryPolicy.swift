@@ -46,7 +46,7 @@ struct RetryState {
     private var wasRefused = false
     /// Attempts that found their connection going away before anything was sent.
     private var unsent = 0
-    private static let maximumUnsent = 10
+    static let maximumUnsent = 100
     /// An earlier attempt may have run.
     private var mayHaveRun = false
 
