@@ -146,6 +146,59 @@ import Testing
         }
     }
 
+    /// Requests that never end are held up to a bound for the connection; the call that passes it fails, and others go on.
+    @Test(.timeLimit(.minutes(1)), arguments: [false, true])
+    func `requests that do not end are held up to a bound`(isWhole: Bool) async throws {
+        let service = GRPCService("test.Flow") { service in
+            service.onLoop(raw: "Echo") { request, _ in request }
+        }
+        var settings = GRPCServerSettings()
+        settings.maxHeldBytes = 95_000
+        try await withServer([service], settings: settings) { port, _ in
+            let raw = try await RawConnection.connect(port: port)
+            try await raw.send(RawFrames.preface + RawFrames.settings + RawFrames.settingsAck)
+            // 10,000 bytes of each request, as the beginning of a longer message or as a message without END_STREAM.
+            let length = isWhole ? 10_000 - 5 : 1_000_000
+            let part = [0] + RawFrames.integer(UInt32(length)) + [UInt8](repeating: 0, count: 10_000 - 5)
+            for number in 0..<12 as Range<UInt32> {
+                let stream = number * 2 + 1
+                try await raw.send(
+                    RawFrames.headers("/test.Flow/Echo", stream: stream) + RawFrames.frame(0, stream: stream, part))
+            }
+            // Trailers only, of the streams that came too late; the first nine are held (8 in Status.code is RESOURCE_EXHAUSTED).
+            try await eventually { raw.streams(ended: true) == [19, 21, 23] }
+            // One that ends makes room for another.
+            try await raw.send(RawFrames.reset(1, code: 8))
+            try await raw.send(RawFrames.call("/test.Flow/Echo", stream: 25, body: [0, 0, 0, 0, 1, 7]))
+            try await eventually { raw.streams(ended: true).contains(25) }
+            await raw.close()
+        }
+    }
+
+    /// Answers behind a closed window are held up to a bound for the connection; calls beyond it are told so.
+    @Test(.timeLimit(.minutes(1))) func `answers that nobody takes are held up to a bound`() async throws {
+        let service = GRPCService("test.Flow") { service in
+            service.onLoop(raw: "Large") { _, _ in ByteBuffer(repeating: 0, count: 100_000) }
+            service.onLoop(raw: "Empty") { _, _ in ByteBuffer() }
+        }
+        var settings = GRPCServerSettings()
+        settings.maxHeldBytes = 450_000
+        try await withServer([service], settings: settings) { port, _ in
+            let raw = try await RawConnection.connect(port: port)
+            // The peer's initial window is 0.
+            let closed = RawFrames.frame(4, [0, 4] + RawFrames.integer(0))
+            try await raw.send(RawFrames.preface + closed + RawFrames.settingsAck)
+            for number in 0..<8 as Range<UInt32> {
+                try await raw.send(
+                    RawFrames.call("/test.Flow/Large", stream: number * 2 + 1, body: [0, 0, 0, 0, 0]))
+            }
+            // Five answers are more than the bound: the sixth call is the first that is refused.
+            try await eventually { raw.streams(ended: true) == [11, 13, 15] }
+            #expect(raw.streams(ended: false).isSuperset(of: [1, 3, 5, 7, 9]))
+            await raw.close()
+        }
+    }
+
     /// Unary, the other way: a server that gives no window gets what RFC 9113 allows at first, and not a byte of what waits behind it,
     /// however many calls there are; when their time is over, nothing of them is sent any more.
     @Test(.timeLimit(.minutes(1))) func `a server that gives no window stops its client's calls`() async throws {
@@ -171,5 +224,12 @@ import Testing
         }
         #expect(fake.dataBytes == 65_535)
         await fake.stop()
+    }
+}
+
+extension RawConnection {
+    /// The streams of which HEADERS have come, those with END_STREAM or those without.
+    fileprivate func streams(ended: Bool) -> Set<UInt32> {
+        Set(RawFrames.parse(received).filter { $0.type == 1 && ($0.flags & 1 == 1) == ended }.map(\.stream))
     }
 }

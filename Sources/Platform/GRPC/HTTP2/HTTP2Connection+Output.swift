@@ -237,6 +237,7 @@ extension HTTP2Connection {
         if count > 0 || endsWithData {
             writeDataHeader(max(0, count), slot, endStream: endsWithData)
             streams[slot].queue.move(max(0, count), to: &output)
+            queuedBytes -= max(0, count)
         }
         if isLast {
             if let trailers = streams[slot].trailers { writeHeaders(trailers, streams[slot].id, endStream: true) }

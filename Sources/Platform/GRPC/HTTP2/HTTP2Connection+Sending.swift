@@ -66,6 +66,7 @@ extension HTTP2Connection {
             return .accepted
         }
         streams[slot].queue.append(bytes)
+        queuedBytes += count
         return queued(slot, endStream: endStream)
     }
 
@@ -82,6 +83,7 @@ extension HTTP2Connection {
             return .accepted
         }
         streams[slot].queue.append(message: message, compressed: compressed)
+        queuedBytes += count
         return queued(slot, endStream: endStream)
     }
 

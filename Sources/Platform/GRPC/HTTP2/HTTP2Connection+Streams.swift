@@ -60,6 +60,7 @@ extension HTTP2Connection {
     mutating func closeStream(_ slot: Int32, _ reason: HTTP2CloseReason, by ending: HTTP2ClosedStreams.Ending) {
         let stream = HTTP2Stream(id: streams[slot].id, slot: slot)
         unread -= streams[slot].unread
+        queuedBytes -= streams[slot].queue.count
         streams.close(slot)
         closedStreams.add(stream.id, ending)
         guards.late.earn(HTTP2FloodGuards.latePerStream)

@@ -63,6 +63,8 @@ public struct HTTP2Connection: ~Copyable, Sendable {
     var encoder = HPACKEncoder()
     var templates: [HTTP2TemplateState] = []
     var sendWindow = HTTP2Setting.defaultWindow
+    /// Bytes in the queues of all streams: what the peer's windows keep back.
+    public internal(set) var queuedBytes = 0
     /// HEADERS or DATA were written since whoever reads this has cleared it.
     var hasSentOnStreams = false
     /// The list of slots with something to send, in turn.

@@ -22,6 +22,10 @@ public struct GRPCServerSettings: Sendable {
     public var maxReceiveBytes = 4 * 1024 * 1024
     /// Of one message that is sent.
     public var maxSendBytes = Int(Int32.max)
+    /// What one connection may make the server hold, in bytes: messages of unary calls that have not come whole or wait for the
+    /// end of their request, and, counted apart, answers that the client does not take. Calls beyond it are answered with
+    /// RESOURCE_EXHAUSTED.
+    public var maxHeldBytes = 128 * 1024 * 1024
     /// Compress answers for clients that accept it.
     public var compression = MessageEncoding.identity
     /// Connections at once; one more is closed when it comes.

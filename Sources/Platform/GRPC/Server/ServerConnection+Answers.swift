@@ -74,6 +74,12 @@ extension ServerConnection {
         do {
             let (message, isCompressed) = try MessageEncoding.prepare(
                 try result.get(), compresses: call.compresses, limit: core.settings.maxSendBytes)
+            guard http2.queuedBytes <= core.settings.maxHeldBytes else {
+                throw GRPCError(
+                    .resourceExhausted,
+                    "\(http2.queuedBytes) bytes of answers wait for this client, the limit is \(core.settings.maxHeldBytes)"
+                )
+            }
             try sendHeaders(call)
             http2.sendMessage(message, compressed: isCompressed, on: call.stream)
             try finish(call)

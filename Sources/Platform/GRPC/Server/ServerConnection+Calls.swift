@@ -97,6 +97,21 @@ extension ServerConnection {
             }
             call.message = message
         }
+        release(call)
+        call.heldBytes = call.decoder.pendingBytes + (call.message?.readableBytes ?? 0)
+        heldBytes += call.heldBytes
+        guard heldBytes <= core.settings.maxHeldBytes else {
+            throw GRPCError(
+                .resourceExhausted,
+                "\(heldBytes) bytes of requests have not come whole on this connection, the limit is "
+                    + "\(core.settings.maxHeldBytes)")
+        }
+    }
+
+    /// The call holds nothing of its request any more.
+    func release(_ call: ServerStream) {
+        heldBytes -= call.heldBytes
+        call.heldBytes = 0
     }
 
     private func feed(_ call: ServerStream, _ pipe: MessagePipe, _ count: Int) throws(GRPCError) {
@@ -106,6 +121,7 @@ extension ServerConnection {
 
     func inputEnded(_ call: ServerStream) {
         guard call.phase == .open, let method = call.method else { return }
+        release(call)
         guard call.decoder.pendingBytes == 0 else {
             call.task?.cancel()
             return fail(call, GRPCError(.internalError, "the request ended within a message"))

@@ -17,6 +17,8 @@ final class ServerConnection: HTTP2Driver, @unchecked Sendable {
     var spare: [ServerPost] = []
     let executor: LoopExecutor?
 
+    /// Bytes of requests that have not come whole.
+    var heldBytes = 0
     /// Handlers that have not returned.
     var running = 0 { didSet { leaveWhenDone() } }
     private var isOver = false
@@ -86,6 +88,7 @@ final class ServerConnection: HTTP2Driver, @unchecked Sendable {
     private func closed(_ stream: HTTP2Stream, _ reason: HTTP2CloseReason) {
         guard let call = call(stream) else { return }
         calls[Int(stream.slot)] = nil
+        release(call)
         if http2.openStreams == 0 { clock.idle(since: now) }
         guard call.phase != .closed else { return }
         let wasAnswered = call.phase == .answered

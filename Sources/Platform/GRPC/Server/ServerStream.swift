@@ -22,6 +22,8 @@ final class ServerStream: @unchecked Sendable, MessagePort {
     var decoder: MessageDecoder
     /// The one message of a unary call.
     var message: ByteBuffer?
+    /// Its part of what its connection holds of requests.
+    var heldBytes = 0
     /// Answers are compressed.
     var compresses = false
     var task: Task<Void, Never>?
