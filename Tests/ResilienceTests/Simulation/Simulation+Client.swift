@@ -44,7 +44,10 @@ extension Simulation {
         let server = (fresh.isEmpty ? candidates : fresh).randomElement(using: &client)!
         var permit: CircuitBreaker.Permit?
         if !breakers.isEmpty {
-            do { permit = try breakers[server].acquire(at: now) } catch { return again(call, .refused(error)) }
+            do { permit = try breakers[server].acquire(at: now) } catch {
+                record.lastRefusal = now - .zero
+                return again(call, .refused(error))
+            }
         }
         let attempt = attempts.count
         attempts.append(Attempt(call: call, server: server, number: calls[call].groupSize, permit: permit))

@@ -23,8 +23,8 @@ struct SimulationRecord {
     /// Calls that ended well, and badly, by the raw value of their priority.
     private(set) var succeeded = [0, 0, 0, 0]
     private(set) var failed = [0, 0, 0, 0]
-    /// When the last call failed.
-    private(set) var lastFailure = MonotonicTime.zero
+    /// When a breaker refused the last time, since the beginning; zero when none did.
+    var lastRefusal = Duration.zero
     var longestQueue = 0
     var work = Duration.zero
     /// Of all events, their moments and what came of them: equal when two runs were.
@@ -55,7 +55,6 @@ struct SimulationRecord {
         } else {
             seconds[second(of: now)].failed += 1
             failed[Int(priority.rawValue)] += 1
-            lastFailure = now
         }
     }
 
