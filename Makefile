@@ -16,12 +16,13 @@ TSAN_SECONDS ?= 20
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
 ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests|NodeTests\.CounterTests|GRPCTests\.MemoryTests
 
-.PHONY: help run test simulate tsan bench bench-channels bench-grpc bench-log bench-raft bench-resilience smoke format lint tidy clean
+.PHONY: help run test simulate resilience-figures tsan bench bench-channels bench-grpc bench-log bench-raft bench-resilience smoke format lint tidy clean
 
 help:
 	@echo 'make run      build and start the order platform;  PORT=8080 DATA=shop-data CONFIGURATION=debug'
 	@echo 'make test     build and run every test'
 	@echo 'make simulate  run Raft clusters with faults, from seeds 1 to SEEDS=2000'
+	@echo 'make resilience-figures  simulate overload and faults with the policies and without'
 	@echo 'make tsan     run channels and their like under the thread sanitizer;  TSAN_SECONDS=20'
 	@echo 'make bench    compare with the peers (Go, go-resiliency, grpc-go, hashicorp/raft, the disk), side by side on this machine; make bench-channels, bench-grpc, bench-log, bench-raft, bench-resilience  only one table'
 	@echo 'make smoke    walk through the order platform with curl, as the README does'
@@ -41,6 +42,11 @@ test:
 simulate:
 	@scripts/prepare
 	scripts/simulate --seeds $(SEEDS)
+
+# What the policies do together, simulated: the table of docs/resilience.md.
+resilience-figures:
+	@scripts/prepare
+	@swift test --filter 'ResilienceTests\.SimulationTests' 2>&1 | grep -aE '^\||✘|error:'; test $${PIPESTATUS[0]} -eq 0
 
 # Only Primitives and Channels are built. A planted race must be found, or the sanitizer does not look.
 tsan:

@@ -53,6 +53,20 @@ import Testing
         }
     }
 
+    @Test func withoutBudgetItFailsAndSaysWhetherSomebodyMayHaveActed() {
+        for (loss, expected) in [
+            (ExchangeState.Loss.notConnected, ExchangeState.Failure.retryRefused),
+            (.closedBeforeResponse, .retryRefusedAfterLoss),
+        ] {
+            var state = ExchangeState(isRepeatable: true, maxAttempts: 3)
+            state.placed()
+            if loss != .notConnected { state.connected(kept: false) }
+            #expect(state.lost(loss) == .retry)
+            #expect(state.retryRefused() == .fail(expected))
+            #expect(state.retryRefused() == .ignore)
+        }
+    }
+
     @Test func a503IsTriedElsewhereWhenThereIsAnElsewhere() {
         for (status, others, repeatable, expected) in [
             (503, true, true, ExchangeState.Verdict.retry), (503, false, true, .ignore), (503, true, false, .ignore),

@@ -1,6 +1,7 @@
 import ApusCoordination
 import ApusObservability
 import ApusPrimitives
+import ApusResilience
 import NIOCore
 import TestSupport
 import Testing
@@ -50,7 +51,7 @@ import Testing
         let good = try await ScriptedServer.start(id: "good") { .ok($0.bodyText) }
         // Unused for so long that nothing is ejected and every request sees the bad one half of the time.
         try await Harness.run(
-            servers: [bad, good], changing: { $0.ejection.consecutiveFailures = 1_000_000 }
+            servers: [bad, good], changing: { $0.ejection = OutlierConfiguration(consecutiveFailures: 1_000_000) }
         ) { harness in
             for request in [
                 "GET /api HTTP/1.1\r\nHost: a\r\n\r\n", post("Idempotency-Key: k\r\n"),
@@ -75,7 +76,7 @@ import Testing
         let bad = try await ScriptedServer.start(id: "bad") { _ in .hangUp }
         let good = try await ScriptedServer.start(id: "good") { .ok("\($0.body.count)") }
         try await Harness.run(
-            servers: [bad, good], changing: { $0.ejection.consecutiveFailures = 1_000_000 }
+            servers: [bad, good], changing: { $0.ejection = OutlierConfiguration(consecutiveFailures: 1_000_000) }
         ) { harness in
             let small = String(repeating: "a", count: 60_000)
             let large = String(repeating: "a", count: 500_000)
@@ -111,7 +112,7 @@ import Testing
         let full = try await ScriptedServer.start(id: "full") { _ in .status(503, headers: "retry-after: 7\r\n") }
         let good = try await ScriptedServer.start(id: "good") { _ in .ok("x") }
         try await Harness.run(
-            servers: [full, good], changing: { $0.ejection.consecutiveFailures = 1_000_000 }
+            servers: [full, good], changing: { $0.ejection = OutlierConfiguration(consecutiveFailures: 1_000_000) }
         ) { harness in
             for _ in 0..<20 { #expect(try await harness.get("/api").status == 200) }
             harness.set([full.instance(of: "api")])

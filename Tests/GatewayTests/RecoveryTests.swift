@@ -1,6 +1,7 @@
 import ApusCoordination
 import ApusObservability
 import ApusPrimitives
+import ApusResilience
 import NIOCore
 import TestSupport
 import Testing
@@ -23,9 +24,8 @@ import Testing
         try await Harness.run(
             servers: [bad, good],
             changing: {
-                $0.ejection.consecutiveFailures = 3
-                $0.ejection.baseTime = .seconds(3600)
-                $0.ejection.maxTime = .seconds(3600)
+                $0.ejection = OutlierConfiguration(
+                    consecutiveFailures: 3, baseEjection: .seconds(3600), maxEjection: .seconds(3600))
             }
         ) { harness in
             while !isCounted("apus_gateway_ejections_total", in: harness) {
@@ -49,16 +49,46 @@ import Testing
         try await Harness.run(
             servers: [first, second],
             changing: {
-                $0.ejection.consecutiveFailures = 2
-                $0.ejection.baseTime = .milliseconds(50)
+                $0.ejection = OutlierConfiguration(
+                    consecutiveFailures: 2, baseEjection: .milliseconds(50), slowStart: .milliseconds(50))
             }
         ) { harness in
             while !isCounted("apus_gateway_ejections_total", in: harness) { _ = try await harness.get("/api") }
             isBroken.withLock { $0 = false }
             try await eventually { try await harness.get("/api").bodyText == "back" }
             let before = first.requests.count
-            for _ in 0..<50 { #expect(try await harness.get("/api").status == 200) }
-            #expect(first.requests.count > before + 5, "it has its share again")
+            try await eventually {
+                let response = try await harness.get("/api")
+                #expect(response.status == 200)
+                return first.requests.count > before + 20
+            }
+        }
+    }
+
+    /// Both instances are broken: the load on them is that of the clients and a tenth more, not three times as much.
+    @Test(arguments: [true, false]) func theBudgetBoundsWhatAnOutageCosts(isAnswer: Bool) async throws {
+        let servers = [
+            try await ScriptedServer.start(id: "one") { _ in isAnswer ? .status(503) : .hangUp },
+            try await ScriptedServer.start(id: "two") { _ in isAnswer ? .status(503) : .hangUp },
+        ]
+        try await Harness.run(
+            servers: servers,
+            changing: {
+                $0.ejection = OutlierConfiguration(consecutiveFailures: 1_000_000)
+                $0.retryBudget = RetryBudget.Configuration(share: 0.1, floorPerSecond: 0, window: .seconds(3_600))
+            }
+        ) { harness in
+            var explained = 0
+            for _ in 0..<100 {
+                let response = try await harness.get("/api")
+                #expect(response.status == (isAnswer ? 503 : 502))
+                if response.bodyText.contains("retry-budget"), response.bodyText.contains(" of ") { explained += 1 }
+            }
+            let attempts = servers.reduce(0) { $0 + $1.requests.count }
+            #expect(attempts == 110, "\(attempts)")
+            // What an instance answers is passed on as it is; where there is no answer, the budget says so.
+            #expect(isAnswer ? explained == 0 : explained >= 85, "\(explained)")
+            #expect(isCounted("apus_gateway_retries_refused_total", in: harness))
         }
     }
 
@@ -66,7 +96,8 @@ import Testing
     func anInstanceThatDiesBeforeItsAnswerIsPassedOverWhenThatIsSafe(answer: String) async throws {
         let dying = try await EarlyServer.start(answer, closes: true)
         let good = try await ScriptedServer.start(id: "good") { .ok($0.path) }
-        try await Harness.run(changing: { $0.ejection.consecutiveFailures = 1_000_000 }) { harness in
+        try await Harness.run(changing: { $0.ejection = OutlierConfiguration(consecutiveFailures: 1_000_000) }) {
+            harness in
             harness.set([
                 ServiceInstance(service: "api", id: "dying", host: "127.0.0.1", port: dying.port),
                 good.instance(of: "api"),
@@ -128,7 +159,7 @@ import Testing
         let bad = try await ScriptedServer.start(id: "bad") { _ in .hangUp }
         let good = try await ScriptedServer.start(id: "good") { _ in .ok("x") }
         try await Harness.run(
-            servers: [bad, good], changing: { $0.ejection.consecutiveFailures = 1_000_000 }
+            servers: [bad, good], changing: { $0.ejection = OutlierConfiguration(consecutiveFailures: 1_000_000) }
         ) { harness in
             for number in 0..<20 { #expect(try await harness.get("/api/\(number)").status == 200) }
             #expect(!bad.requests.isEmpty)

@@ -9,6 +9,12 @@ import Testing
 @Suite struct BalancingTests {
     private static let good = StubReply.json(#"{"name":"mug"}"#)
 
+    /// No instance is left out.
+    private static func trusting(_ settings: inout ServiceClientSettings) {
+        settings.breaker = .init(minimumCalls: 1000)
+        settings.outliers = .init(consecutiveFailures: 1_000_000)
+    }
+
     private static func start(_ ids: [String], _ reply: StubReply = good) async throws -> [StubServer] {
         var servers: [StubServer] = []
         for id in ids { servers.append(try await StubServer.start(id) { _ in reply }) }
@@ -76,7 +82,7 @@ import Testing
     @Test func `a 503 is tried elsewhere only when that is safe`() async throws {
         let full = try await StubServer.start("full") { _ in .problem(503, headers: [("Retry-After", "1")]) }
         let free = try await StubServer.start("free") { _ in Self.good }
-        try await ClientBench.run([full, free], changing: { $0.breaker = .init(minimumCalls: 1000) }) { bench in
+        try await ClientBench.run([full, free], changing: Self.trusting) { bench in
             for _ in 0..<20 { #expect(try await bench.send("GET").status == 200) }
             #expect(!full.calls.isEmpty)
             let before = full.calls.count + free.calls.count
@@ -95,7 +101,7 @@ import Testing
             .problem(503, policy, headers: [(ServiceResponse.unprocessedHeader, "1")])
         }
         let free = try await StubServer.start("free") { _ in Self.good }
-        try await ClientBench.run([full, free], changing: { $0.breaker = .init(minimumCalls: 1000) }) { bench in
+        try await ClientBench.run([full, free], changing: Self.trusting) { bench in
             for _ in 0..<20 {
                 let answer = try await bench.send("POST")
                 #expect(answer.status == 200)

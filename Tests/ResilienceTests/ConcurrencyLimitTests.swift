@@ -112,10 +112,54 @@ import Testing
         #expect(limit.limit == 100, "nobody felt it")
     }
 
-    @Test mutating func aBusyLimitWithoutAQueueRisesByItsRoot() throws {
+    @Test mutating func untilTheFirstQueueItDoubles() throws {
         var limit = try limit()
-        try pass(&limit, requests: 100, taking: .milliseconds(10))
-        #expect(limit.limit == 110, "several windows of a hundred outcomes, the first of which is 1 ms long")
+        try pass(&limit, requests: 60, taking: .milliseconds(10))
+        #expect(limit.limit == 200)
+    }
+
+    @Test mutating func fromThenOnABusyLimitWithoutAQueueRisesByItsRoot() throws {
+        var limit = try limit()
+        try pass(&limit, requests: 60, taking: .milliseconds(30))
+        // What ended after the window is in the next.
+        try pass(&limit, requests: 60, taking: .milliseconds(10))
+        let before = limit.limit
+        try pass(&limit, requests: 40, taking: .milliseconds(10))
+        #expect(abs(Double(limit.limit) - Double(before) - Double(before).squareRoot()) < 1.5)
+    }
+
+    @Test mutating func nothingFollowsFromAFirstLatencyThatMayHaveAQueueInIt() throws {
+        var limit = ConcurrencyLimit(configuration: Self.settings)
+        try pass(&limit, requests: 100, taking: .milliseconds(200))
+        #expect(limit.isProbing == true)
+        #expect(limit.limit == 50)
+        #expect(limit.baseline == nil)
+    }
+
+    @Test mutating func aMeasurementGoesOnAtHalfItsLimitAsLongAsThatHelps() throws {
+        var limit = ConcurrencyLimit(configuration: Self.settings)
+        try pass(&limit, requests: 100, taking: .milliseconds(200))
+        var limits: [Int] = []
+        for latency in [100, 50, 25, 24] {
+            limits.append(limit.limit)
+            try pass(&limit, requests: limit.limit, taking: .milliseconds(latency))
+        }
+        #expect(limits == [50, 25, 12, 6])
+        #expect(limit.isProbing == false)
+        #expect(abs((try #require(limit.baseline)).seconds - 0.024) < 0.0015)
+        // 100 × 2 × 24 ÷ 200, and its root.
+        #expect((26...33).contains(limit.limit), "\(limit.limit)")
+    }
+
+    @Test mutating func aMeasurementEndsAtTheMinimum() throws {
+        var limit = ConcurrencyLimit(configuration: Self.settings)
+        try pass(&limit, requests: 100, taking: .seconds(100))
+        var rounds = 0
+        while limit.isProbing, rounds < 20 {
+            rounds += 1
+            try pass(&limit, requests: limit.limit, taking: .seconds(50) / (1 << rounds))
+        }
+        #expect(rounds == 5, "at 50, 25, 12, 6, 5")
     }
 
     @Test mutating func aLatencyWithinTheToleranceDoesNotLowerIt() throws {
@@ -163,13 +207,15 @@ import Testing
     @Test mutating func itHalvesItselfToMeasureAgainWhenTheMeasurementIsOld() throws {
         var limit = try limit()
         now = now + .seconds(9.9)
-        try pass(&limit, requests: 60, taking: .milliseconds(15))
-        #expect(!limit.isProbing)
+        try pass(&limit, requests: 60, taking: .milliseconds(30))
+        #expect(limit.isProbing == false)
         now = now + .seconds(1)
-        try pass(&limit, requests: 60, taking: .milliseconds(15))
-        #expect(limit.isProbing)
+        let permits = try (0..<60).map { _ in try limit.acquire(.critical, at: now) }
+        now = now + .milliseconds(20)
+        for permit in permits { limit.release(permit, .completed, at: now) }
+        #expect(limit.isProbing == true)
         let halved = limit.limit
-        #expect((50...60).contains(halved))
+        #expect((25...40).contains(halved))
         #expect(throws: ResilienceError.self) {
             for _ in 0...halved { _ = try limit.acquire(.critical, at: now) }
         }
@@ -180,11 +226,11 @@ import Testing
         let old = try (0..<60).map { _ in try limit.acquire(.critical, at: now) }
         now = now + .seconds(11)
         for permit in old[..<10] { limit.release(permit, .completed, at: now) }
-        #expect(limit.isProbing)
+        #expect(limit.isProbing == true)
         for permit in old[10...] { limit.release(permit, .completed, at: now) }
-        #expect(limit.isProbing, "what began before it says nothing")
-        try pass(&limit, requests: 5, taking: .milliseconds(20))
-        #expect(!limit.isProbing)
+        #expect(limit.isProbing == true, "what began before it says nothing")
+        for _ in 0..<2 { try pass(&limit, requests: 5, taking: .milliseconds(20)) }
+        #expect(limit.isProbing == false)
         #expect(abs((try #require(limit.baseline)).seconds - 0.02) < 0.002)
     }
 
@@ -192,9 +238,9 @@ import Testing
         var limit = try limit()
         now = now + .seconds(11)
         try pass(&limit, requests: 60, taking: .milliseconds(10))
-        #expect(limit.isProbing)
+        #expect(limit.isProbing == true)
         try pass(&limit, requests: 5, taking: .seconds(1), .dropped)
-        #expect(!limit.isProbing)
+        #expect(limit.isProbing == false)
         #expect(abs((try #require(limit.baseline)).seconds - 0.01) < 0.001)
     }
 
@@ -205,7 +251,7 @@ import Testing
             try pass(&limit, requests: limit.limit(for: .critical), taking: .milliseconds(100))
             rounds += 1
         }
-        #expect(limit.isProbing)
+        #expect(limit.isProbing == true)
         try pass(&limit, requests: limit.limit, taking: .milliseconds(100))
         #expect(abs((try #require(limit.baseline)).seconds - 0.1) < 0.01)
         let low = limit.limit

@@ -27,7 +27,11 @@ struct NaiveConcurrencyLimit {
     private(set) var baseline: Duration?
     private var measured = MonotonicTime.zero
     private var probes = 0
-    private(set) var isProbing = false
+    /// The limits of the measurement so far, and the latencies at each and before it; empty between measurements.
+    private var steps: [Int] = []
+    private var found: [Duration?] = []
+    private var isRising = true
+    private var latency: Duration?
 
     init(_ settings: ConcurrencyLimit.Configuration) {
         self.settings = settings
@@ -37,7 +41,8 @@ struct NaiveConcurrencyLimit {
     private var estimate: Double { estimates.last! }
     private var inFlight: Int { requests.count { !$0.ended } }
 
-    var limit: Int { isProbing ? max(Int(estimate / 2), settings.minimumLimit) : Int(estimate) }
+    var isProbing: Bool { !steps.isEmpty }
+    var limit: Int { steps.last ?? Int(estimate) }
 
     /// The number of the request; nil when refused.
     mutating func acquire(_ priority: RequestPriority, at now: MonotonicTime) -> Int? {
@@ -75,24 +80,39 @@ struct NaiveConcurrencyLimit {
     }
 
     private mutating func adapt(_ median: Duration?, _ drops: Double, at now: MonotonicTime) {
+        if let median { latency = median }
         if isProbing {
-            isProbing = false
-            if drops < 0.5, let median { baseline = median }
+            let before = found.last!
+            if drops < 0.5, let median, let before, let first = found[0] {
+                found.append(median)
+                if median.seconds < before.seconds * 0.8, steps.last! > settings.minimumLimit {
+                    steps.append(max(steps.last! / 2, settings.minimumLimit))
+                    probes += 1
+                    return
+                }
+                baseline = median
+                let ratio = settings.tolerance * median.seconds / max(first.seconds, 1e-9)
+                if ratio < 1 { become(estimate * ratio + (estimate * ratio).squareRoot()) }
+            }
+            steps = []
             measured = now
             estimates = [estimate]
         } else if refused > 0 || flights.max()! * 2 >= limit {
             let isFirst = baseline == nil
-            if isFirst { baseline = median }
             var gradient = 1.0
             if let median, let baseline {
                 gradient = min(1, max(0.5, settings.tolerance * baseline.seconds / max(median.seconds, 1e-9)))
             }
+            if !isFirst, gradient < 1 || drops > 0 { isRising = false }
             let target = estimate * gradient * (1 - drops / 2) + estimate.squareRoot() * (1 - drops)
-            become(estimate + settings.smoothing * (target - estimate))
+            if !isFirst {
+                become(isRising ? estimate * 2 : estimate + settings.smoothing * (target - estimate))
+            }
             let hundred = (baseline ?? .zero) * 100.0
             let isOld = now - measured >= max(settings.probeInterval, hundred)
             if isFirst || isOld || estimate * 2 <= estimates.max()! {
-                isProbing = true
+                steps = [max(Int(estimate / 2), settings.minimumLimit)]
+                found = [latency]
                 probes += 1
             }
         } else {

@@ -7,6 +7,7 @@ final class GatewayMetrics {
     private var durations: [Timer] = []
     private var retries: [Counter] = []
     private var ejections: [String: Counter] = [:]
+    private var refusedRetries: [String: Counter] = [:]
     private let active: Gauge
 
     init(_ core: GatewayCore) {
@@ -45,6 +46,15 @@ final class GatewayMetrics {
                 label: "apus_gateway_ejections_total", dimensions: [("service", service)], factory: core.factory)
         }
         ejections[service]?.increment()
+    }
+
+    /// The retry budget of the service was used up.
+    func retryRefused(service: String) {
+        if refusedRetries[service] == nil {
+            refusedRetries[service] = Counter(
+                label: "apus_gateway_retries_refused_total", dimensions: [("service", service)], factory: core.factory)
+        }
+        refusedRetries[service]?.increment()
     }
 
     private func counter(route: Int?, status: Int, method: RequestHead.Method) -> Counter {

@@ -1,3 +1,4 @@
+public import ApusResilience
 public import NIOCore
 
 /// Where a gateway listens and what it allows. Every bound of the gateway is here.
@@ -57,8 +58,10 @@ public struct GatewaySettings: Sendable {
     /// A request that must not be repeated takes a kept connection only when it has been idle for less than this, since
     /// the instance might be closing an older one at the same moment.
     public var unsafeReuseLimit: Duration = .seconds(1)
-    /// When failing instances are left out.
-    public var ejection = EjectionPolicy()
+    /// When failing instances are left out, and how they come back. For each service, by each thread.
+    public var ejection = OutlierConfiguration()
+    /// How many requests may be sent to a second instance. For each service, by each thread.
+    public var retryBudget = RetryBudget.Configuration()
 
     /// Paths that are never routed, whatever the routes say; the services keep what is not public below them.
     public var hiddenPrefixes: [String] = ["/internal"]

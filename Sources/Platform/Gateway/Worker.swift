@@ -1,5 +1,6 @@
 import ApusCoordination
 import ApusPrimitives
+import ApusResilience
 import Logging
 import NIOCore
 import NIOPosix
@@ -81,7 +82,10 @@ final class Worker {
             names.append(entry.route.service)
             return names.count - 1
         }
-        sets = names.map { EndpointSet(service: $0, policy: settings.ejection, instances: core.instances) }
+        sets = names.map {
+            EndpointSet(
+                service: $0, ejection: settings.ejection, retryBudget: settings.retryBudget, instances: core.instances)
+        }
     }
 
     var settings: GatewaySettings { core.settings }
@@ -187,12 +191,15 @@ final class Worker {
     func keptSince(_ now: NIODeadline) -> NIODeadline { now - upstreamIdle }
     func freshSince(_ now: NIODeadline) -> NIODeadline { now - min(unsafeReuse, upstreamIdle) }
 
-    func failed(_ endpoint: Endpoint, in set: EndpointSet, connectionFailed: Bool) {
-        guard set.failed(endpoint, connectionFailed: connectionFailed, at: .now()) else { return }
-        metrics.ejected(service: set.service)
-        core.logger.warning(
-            "instance ejected",
-            metadata: ["service": "\(set.service)", "instance": "\(endpoint.instance.id)"])
+    func record(
+        _ endpoint: Endpoint, _ permit: OutlierPermit, _ outcome: OutlierDetector<ObjectIdentifier>.Outcome,
+        in set: EndpointSet, at now: NIODeadline
+    ) {
+        for id in set.record(endpoint, permit, outcome, at: now) {
+            metrics.ejected(service: set.service)
+            core.logger.warning(
+                "instance ejected", metadata: ["service": "\(set.service)", "instance": "\(id)"])
+        }
     }
 
     func connect(to endpoint: Endpoint, for exchange: Exchange, within limit: TimeAmount) {

@@ -3,7 +3,8 @@ import ApusPlacement
 import ApusPrimitives
 import ApusResilience
 
-/// What a client knows of the instances it calls: calls under way and a breaker for each. A pure value.
+/// What a client knows of the services it calls: of each a budget of second attempts, and which instances do worse than the
+/// others; of each instance the calls under way and a breaker. A pure value.
 struct EndpointTable {
     /// An instance that moved to another address is another endpoint.
     struct Key: Hashable {
@@ -25,6 +26,7 @@ struct EndpointTable {
         let key: Key
         let instance: ServiceInstance
         let permit: CircuitBreaker.Permit
+        let outlierPermit: OutlierPermit
     }
 
     private struct Endpoint {
@@ -32,15 +34,43 @@ struct EndpointTable {
         var inFlight = 0
     }
 
-    private let configuration: CircuitBreaker.Configuration
-    private var endpoints: [String: [Key: Endpoint]] = [:]
-    private var balancer = PowerOfTwoChoices<Int>()
-
-    init(breaker configuration: CircuitBreaker.Configuration) {
-        self.configuration = configuration
+    private struct Service {
+        var endpoints: [Key: Endpoint] = [:]
+        /// What was listed last; only a change is looked at.
+        var instances: [ServiceInstance] = []
+        var detector: OutlierDetector<Key>
+        var budget: RetryBudget
     }
 
-    /// The less loaded of two random instances whose breakers are not open, and that were not tried for this request.
+    private let configuration: CircuitBreaker.Configuration
+    private let outliers: OutlierConfiguration
+    private let retryBudget: RetryBudget.Configuration
+    private var services: [String: Service] = [:]
+    private var balancer = PowerOfTwoChoices<Int>()
+
+    init(
+        breaker configuration: CircuitBreaker.Configuration, outliers: OutlierConfiguration = OutlierConfiguration(),
+        retryBudget: RetryBudget.Configuration = RetryBudget.Configuration()
+    ) {
+        self.configuration = configuration
+        self.outliers = outliers
+        self.retryBudget = retryBudget
+    }
+
+    /// A call of a service begins: it pays for a share of a second attempt.
+    mutating func callBegan(_ service: String, at now: MonotonicTime) {
+        know(service)
+        services[service]?.budget.recordCall(at: now)
+    }
+
+    /// Leave for a second attempt at a call of a service; nil when it is given, else why not.
+    mutating func refusesRetry(of service: String, at now: MonotonicTime) -> ResilienceError? {
+        know(service)
+        return services[service]?.budget.withdraw(at: now) == true ? nil : services[service]?.budget.refusal(at: now)
+    }
+
+    /// The less loaded of two random instances whose breakers are not open, that are not ejected, and that were not tried
+    /// for this request. One that has just come back is in the choice less often; when all are ejected, none is.
     ///
     /// - Returns: nil when there is none that was not tried.
     /// - Throws: a `ResilienceError` with the code `.circuitOpen` and the earliest moment to try again, when all breakers
@@ -50,14 +80,15 @@ struct EndpointTable {
         using random: inout some RandomNumberGenerator
     ) throws(ResilienceError) -> Lease? {
         guard let service = instances.first?.service else { return nil }
-        forget(service, except: instances)
+        update(service, instances)
         var refusal: ResilienceError?
-        var candidates: [(instance: ServiceInstance, key: Key)] = []
+        var admitted: [(instance: ServiceInstance, key: Key)] = []
         for instance in instances where instance.weight > 0 {
             let key = Key(instance)
             if tried.contains(key) { continue }
-            if endpoint(key).breaker.admits(at: now) { candidates.append((instance, key)) }
+            if endpoint(key).breaker.admits(at: now) { admitted.append((instance, key)) }
         }
+        var candidates = trusted(admitted, of: service, at: now, using: &random)
         while !candidates.isEmpty {
             let loads = candidates.enumerated().map { index, candidate in
                 Candidate(id: index, weight: candidate.instance.weight, inFlight: endpoint(candidate.key).inFlight)
@@ -68,8 +99,9 @@ struct EndpointTable {
             do throws(ResilienceError) {
                 let permit = try chosen.breaker.acquire(at: now)
                 chosen.inFlight += 1
-                endpoints[service, default: [:]][key] = chosen
-                return Lease(key: key, instance: instance, permit: permit)
+                services[service]!.endpoints[key] = chosen
+                let outlierPermit = services[service]!.detector.began(key, at: now)
+                return Lease(key: key, instance: instance, permit: permit, outlierPermit: outlierPermit)
             } catch {
                 refusal = Self.earlier(refusal, error)
             }
@@ -84,31 +116,75 @@ struct EndpointTable {
         return nil
     }
 
-    mutating func finish(_ lease: Lease, _ outcome: CircuitBreaker.Outcome, at now: MonotonicTime)
-        -> CircuitBreaker.Transition?
-    {
-        guard var endpoint = endpoints[lease.key.service]?[lease.key] else { return nil }
+    /// What an outcome changed.
+    struct Change {
+        var breaker: CircuitBreaker.Transition?
+        /// Instances that are left out from now on.
+        var ejected: [OutlierDetector<Key>.Ejection] = []
+    }
+
+    /// - Parameter isUnreachable: the instance did not answer at all.
+    mutating func finish(
+        _ lease: Lease, _ outcome: CircuitBreaker.Outcome, isUnreachable: Bool = false, at now: MonotonicTime
+    ) -> Change {
+        var change = Change()
+        guard services[lease.key.service] != nil else { return change }
+        let judged: OutlierDetector<Key>.Outcome =
+            switch outcome {
+            case .success: .success
+            case .failure: isUnreachable ? .unreachable : .failure
+            case .ignored: .ignored
+            }
+        change.ejected = services[lease.key.service]!.detector.record(lease.key, lease.outlierPermit, judged, at: now)
+        guard var endpoint = services[lease.key.service]?.endpoints[lease.key] else { return change }
         endpoint.inFlight -= 1
-        let transition = endpoint.breaker.record(lease.permit, outcome, at: now)
-        endpoints[lease.key.service]![lease.key] = endpoint
-        return transition
+        change.breaker = endpoint.breaker.record(lease.permit, outcome, at: now)
+        services[lease.key.service]!.endpoints[lease.key] = endpoint
+        return change
     }
 
     /// Calls under way to an instance.
     func inFlight(_ instance: ServiceInstance) -> Int {
-        endpoints[instance.service]?[Key(instance)]?.inFlight ?? 0
+        services[instance.service]?.endpoints[Key(instance)]?.inFlight ?? 0
+    }
+
+    /// Those that are not ejected, each with the probability of its weight; when none is left those with any weight, and
+    /// then all.
+    private func trusted(
+        _ all: [(instance: ServiceInstance, key: Key)], of service: String, at now: MonotonicTime,
+        using random: inout some RandomNumberGenerator
+    ) -> [(instance: ServiceInstance, key: Key)] {
+        guard let detector = services[service]?.detector, !detector.isQuiet else { return all }
+        let weights = all.map { detector.weight(of: $0.key, at: now) }
+        let drawn = weights.map { $0 == 1 || $0 > 0 && Double.random(in: 0..<1, using: &random) < $0 }
+        if drawn.contains(true) { return zip(all, drawn).filter(\.1).map(\.0) }
+        let usable = zip(all, weights).filter { $0.1 > 0 }.map(\.0)
+        return usable.isEmpty ? all : usable
+    }
+
+    private mutating func know(_ service: String) {
+        guard services[service] == nil else { return }
+        services[service] = Service(
+            detector: OutlierDetector(configuration: outliers),
+            budget: RetryBudget("retry-budget", configuration: retryBudget))
     }
 
     private func endpoint(_ key: Key) -> Endpoint {
-        endpoints[key.service]?[key]
+        services[key.service]?.endpoints[key]
             ?? Endpoint(breaker: CircuitBreaker("breaker of \(key.id)", configuration: configuration))
     }
 
-    /// Drops what is not listed any more and has no call under way.
-    private mutating func forget(_ service: String, except instances: [ServiceInstance]) {
-        guard let known = endpoints[service], known.count > instances.count else { return }
-        let listed = Set(instances.map(Key.init))
-        endpoints[service] = known.filter { listed.contains($0.key) || $0.value.inFlight > 0 }
+    /// Takes over the list, and drops what is not listed any more and has no call under way.
+    private mutating func update(_ service: String, _ instances: [ServiceInstance]) {
+        know(service)
+        guard let known = services[service],
+            known.instances != instances || known.endpoints.count > instances.count
+        else { return }
+        let keys = instances.map(Key.init)
+        let listed = Set(keys)
+        services[service]?.instances = instances
+        services[service]?.detector.update(keys)
+        services[service]?.endpoints = known.endpoints.filter { listed.contains($0.key) || $0.value.inFlight > 0 }
     }
 
     private static func earlier(_ left: ResilienceError?, _ right: ResilienceError) -> ResilienceError {

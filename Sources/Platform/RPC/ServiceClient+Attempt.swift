@@ -20,8 +20,13 @@ enum Attempt {
         /// The instance has certainly not begun with the request.
         let isSafe: Bool
 
-        func result() throws -> ServiceResponse {
+        /// - Parameter refusal: why there was no further attempt, when the budget is used up.
+        func result(_ refusal: ResilienceError? = nil) throws -> ServiceResponse {
             if let response { return response }
+            guard let refusal else { throw problem }
+            var problem = problem
+            problem.detail = "\(problem.detail ?? "") It was not tried again: \(refusal.message)."
+            problem.extensions["policy"] = "retry-budget"
             throw problem
         }
     }
@@ -55,7 +60,7 @@ extension ServiceClient {
                 finish(lease, isLate ? .failure : .ignored)
                 throw error
             }
-            finish(lease, .failure)
+            finish(lease, .failure, isUnreachable: true)
             let isSafe = Self.neverSent(error)
             let problem = Problem.badGateway(
                 isSafe ? "\(service) could not be reached." : "The connection to \(service) failed.")
@@ -88,9 +93,21 @@ extension ServiceClient {
             body: Array(body.readableBytesView), instance: instance.id)
     }
 
-    private func finish(_ lease: EndpointTable.Lease, _ outcome: CircuitBreaker.Outcome) {
-        let change = endpoints.withLock { $0.finish(lease, outcome, at: time.now()) }
-        guard let change else { return }
+    private func finish(
+        _ lease: EndpointTable.Lease, _ outcome: CircuitBreaker.Outcome, isUnreachable: Bool = false
+    ) {
+        let changes = endpoints.withLock {
+            $0.finish(lease, outcome, isUnreachable: isUnreachable, at: time.now())
+        }
+        for ejection in changes.ejected {
+            logger.warning(
+                "an instance is left out",
+                metadata: [
+                    "service": "\(ejection.host.service)", "instance": "\(ejection.host.id)",
+                    "reason": "\(ejection.reason)",
+                ])
+        }
+        guard let change = changes.breaker else { return }
         logger.warning(
             "a breaker changed its state",
             metadata: [

@@ -10,8 +10,8 @@ import NIOCore
 ///
 /// Finds the instances in the directory and balances over them (the less loaded of two). A call that failed is repeated
 /// on another instance where that is safe: the method is idempotent, or the request has an idempotency key, or the
-/// instance has certainly not begun with it. A breaker keeps an instance that fails out of the choice. The caller's deadline
-/// and trace go along in the header.
+/// instance has certainly not begun with it, as long as the service's retry budget allows it. A breaker keeps an instance that
+/// fails out of the choice, and so does doing worse than the others. The caller's deadline and trace go along in the header.
 public final class ServiceClient: Sendable {
     let directory: ServiceDirectory
     let http: HTTPClient
@@ -32,7 +32,9 @@ public final class ServiceClient: Sendable {
         self.settings = settings
         self.time = time
         self.logger = logger
-        endpoints = Locked(EndpointTable(breaker: settings.breaker))
+        endpoints = Locked(
+            EndpointTable(
+                breaker: settings.breaker, outliers: settings.outliers, retryBudget: settings.retryBudget))
     }
 
     /// Lives as long as the process, so nobody has to shut it down.
@@ -76,6 +78,7 @@ public final class ServiceClient: Sendable {
         var tried: Set<EndpointTable.Key> = []
         var failure: Attempt.Failure?
         var attempt = 1
+        endpoints.withLock { $0.callBegan(service, at: time.now()) }
         while true {
             guard let lease = try await lease(of: service, besides: &tried, after: failure, attempt) else {
                 throw failure?.problem ?? noInstance(of: service)
@@ -85,6 +88,9 @@ public final class ServiceClient: Sendable {
             case .failure(let error):
                 guard attempt < max(1, settings.maxAttempts), error.isSafe || request.isRepeatable else {
                     return try error.result()
+                }
+                if let refusal = endpoints.withLock({ $0.refusesRetry(of: service, at: time.now()) }) {
+                    return try error.result(refusal)
                 }
                 logger.debug(
                     "trying another instance",

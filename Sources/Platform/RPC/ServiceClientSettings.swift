@@ -12,6 +12,10 @@ public struct ServiceClientSettings: Sendable {
     public var maxResponseBytes = 4 * 1024 * 1024
     /// Of each instance.
     public var breaker = CircuitBreaker.Configuration()
+    /// When an instance that does worse than the others is left out, and how it comes back. For each service.
+    public var outliers = OutlierConfiguration()
+    /// How many second attempts there may be. For each service.
+    public var retryBudget = RetryBudget.Configuration()
     /// A deadline that passes counts against the instance only when it had at least this long to answer: of a caller that
     /// comes with hardly any time left, the instance is not to blame.
     public var blameAfter = Duration.milliseconds(500)

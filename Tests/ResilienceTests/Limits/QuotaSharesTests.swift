@@ -101,7 +101,8 @@ import Testing
         shares.lost(.raise(to: 60_000), at: start)
         #expect(shares.share(at: start) == 50_000)
         let members = [member("a", share: 60, demand: 900, revision: 8), member("b", share: 40, demand: 20)]
-        #expect(shares.read(members, own: "a", at: start) == .raise(to: 60_000) || shares.share(at: start) == 60_000)
+        #expect(shares.read(members, own: "a", at: start) == nil)
+        #expect(shares.share(at: start) == 60_000)
     }
 
     @Test func whileTheStoreIsAwayTheLastShareHoldsThenTheSmallerThenAnEvenPart() {

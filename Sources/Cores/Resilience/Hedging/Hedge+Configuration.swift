@@ -29,10 +29,10 @@ extension Hedge {
             self.delay =
                 switch delay {
                 case .fixed(let duration): .fixed(min(max(duration, .zero), Self.delays.upperBound))
-                case .quantile(let rank): .quantile(rank.moved(into: Self.ranks))
+                case .quantile(let rank): .quantile(rank.clamped(to: Self.ranks))
                 }
             self.maxExtraCalls = min(max(maxExtraCalls, Self.extraCalls.lowerBound), Self.extraCalls.upperBound)
-            self.budget = budget.moved(into: Self.budgets)
+            self.budget = budget.clamped(to: Self.budgets)
             self.burst = min(max(burst, Self.bursts.lowerBound), Self.bursts.upperBound)
             self.minimumSamples = min(max(minimumSamples, Self.samples.lowerBound), Self.samples.upperBound)
             self.minimumDelay = min(max(minimumDelay, .zero), Self.delays.upperBound)

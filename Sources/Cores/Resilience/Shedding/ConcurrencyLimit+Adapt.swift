@@ -5,6 +5,8 @@ extension ConcurrencyLimit {
     private static let steepest = 0.5
     /// A measurement costs some latencies at half the limit: not more often than after so many of them.
     private static let latenciesBetweenProbes = 100.0
+    /// A measurement that lowered the latency by more than this is followed by one at half its limit.
+    private static let improvement = 0.8
     /// How much of a baseline measured in passing is new.
     private static let freshness = 0.3
 
@@ -12,13 +14,12 @@ extension ConcurrencyLimit {
     mutating func close(at now: MonotonicTime) {
         let median = window.latencies.quantile(0.5)
         if let median { latency = median }
-        if probe != nil {
-            endProbe(median, at: now)
+        if let probe {
+            endProbe(probe, median, at: now)
         } else if isBusy {
-            let isFirst = baseline == nil
-            if isFirst { baseline = median }
-            move(towards: median)
-            if isFirst || isProbeDue(at: now) { beginProbe() }
+            // Where there may be a queue already, nothing follows from the first latency.
+            if baseline != nil { move(towards: median) }
+            if baseline == nil || isProbeDue(at: now) { beginProbe() }
         } else {
             observe(median, at: now)
         }
@@ -35,6 +36,8 @@ extension ConcurrencyLimit {
             let ratio = configuration.tolerance * baseline.seconds / max(median.seconds, 1e-9)
             gradient = min(max(ratio, Self.steepest), 1)
         }
+        if gradient < 1 || drops > 0 { isRising = false }
+        guard !isRising else { return set(estimate * 2) }
         let target = estimate * gradient * (1 - drops / 2) + estimate.squareRoot() * (1 - drops)
         set(estimate + configuration.smoothing * (target - estimate))
     }
@@ -56,13 +59,27 @@ extension ConcurrencyLimit {
 
     private mutating func beginProbe() {
         probes += 1
-        probe = probes
+        probe = Probe(
+            number: probes, limit: max(Int(estimate / 2), configuration.minimumLimit), loaded: latency, last: latency)
     }
 
-    private mutating func endProbe(_ median: Duration?, at now: MonotonicTime) {
-        probe = nil
-        // A callee that answers nothing tells nothing about its latency; try again later.
-        settle(window.dropShare < 0.5 ? median ?? baseline : baseline, at: now)
+    private mutating func endProbe(_ probe: Probe, _ median: Duration?, at now: MonotonicTime) {
+        guard window.dropShare < 0.5, let median, let loaded = probe.loaded, let last = probe.last else {
+            // A callee that answers nothing tells nothing about its latency; try again later.
+            self.probe = nil
+            return settle(baseline, at: now)
+        }
+        if median.seconds < last.seconds * Self.improvement, probe.limit > configuration.minimumLimit {
+            // There was a queue, and half of it may be left.
+            probes += 1
+            let next = max(probe.limit / 2, configuration.minimumLimit)
+            self.probe = Probe(number: probes, limit: next, loaded: loaded, last: median)
+            return
+        }
+        self.probe = nil
+        let ratio = configuration.tolerance * median.seconds / max(loaded.seconds, 1e-9)
+        if ratio < 1 { set(estimate * ratio + (estimate * ratio).squareRoot()) }
+        settle(median, at: now)
     }
 
     private mutating func settle(_ baseline: Duration?, at now: MonotonicTime) {

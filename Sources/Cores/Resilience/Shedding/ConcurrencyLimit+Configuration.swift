@@ -29,9 +29,9 @@ extension ConcurrencyLimit {
             public let sheddable: Double
 
             public init(normal: Double = 0.9, background: Double = 0.7, sheddable: Double = 0.5) {
-                self.normal = normal.moved(into: 0.01...1)
-                self.background = background.moved(into: 0.01...self.normal)
-                self.sheddable = sheddable.moved(into: 0.01...self.background)
+                self.normal = normal.clamped(to: 0.01...1)
+                self.background = background.clamped(to: 0.01...self.normal)
+                self.sheddable = sheddable.clamped(to: 0.01...self.background)
             }
 
             /// Critical requests may fill all of it.
@@ -46,15 +46,15 @@ extension ConcurrencyLimit {
         }
 
         public init(
-            initialLimit: Int = 100, minimumLimit: Int = 5, maximumLimit: Int = 1_000, tolerance: Double = 1.5,
+            initialLimit: Int = 50, minimumLimit: Int = 5, maximumLimit: Int = 1_000, tolerance: Double = 1.5,
             smoothing: Double = 0.5, sampleWindow: Duration = .milliseconds(250), minimumSamples: Int = 25,
             probeInterval: Duration = .seconds(10), shares: Shares = Shares()
         ) {
             self.minimumLimit = min(max(minimumLimit, 1), Self.highestLimit)
             self.maximumLimit = min(max(maximumLimit, self.minimumLimit), Self.highestLimit)
             self.initialLimit = min(max(initialLimit, self.minimumLimit), self.maximumLimit)
-            self.tolerance = tolerance.moved(into: Self.tolerances)
-            self.smoothing = smoothing.moved(into: Self.smoothings)
+            self.tolerance = tolerance.clamped(to: Self.tolerances)
+            self.smoothing = smoothing.clamped(to: Self.smoothings)
             self.sampleWindow = min(max(sampleWindow, Self.windows.lowerBound), Self.windows.upperBound)
             self.minimumSamples = min(max(minimumSamples, Self.samples.lowerBound), Self.samples.upperBound)
             self.probeInterval = min(max(probeInterval, Self.intervals.lowerBound), Self.intervals.upperBound)
@@ -131,12 +131,5 @@ extension ConcurrencyLimit.Configuration.Shares: Codable {
         try container.encode(normal, forKey: .normal)
         try container.encode(background, forKey: .background)
         try container.encode(sheddable, forKey: .sheddable)
-    }
-}
-
-extension Double {
-    /// The nearest value in `range`; its lower bound for what is not a number.
-    func moved(into range: ClosedRange<Double>) -> Double {
-        self >= range.lowerBound ? Swift.min(self, range.upperBound) : range.lowerBound
     }
 }

@@ -6,7 +6,8 @@ public import ApusPrimitives
 /// 2018) with the measured reference of Envoy's adaptive concurrency: the limit is multiplied by
 /// `tolerance × latency without a queue ÷ latency now`, at most 1, and the square root of the limit is added for the
 /// queue that keeps the callee busy. The latency without a queue is measured whenever less than half of the limit is in
-/// use, and else now and then by halving the limit for some latencies, so that it cannot creep up with the queue.
+/// use, and else now and then by halving the limit for some latencies, and again as long as that helps, so that it cannot creep up with the queue.
+/// Until the first queue the limit doubles.
 ///
 /// Ask `acquire` before a request and `release` its permit once, however it ended; `Locked<ConcurrencyLimit>.run` does both.
 public struct ConcurrencyLimit: Sendable {
@@ -48,6 +49,15 @@ public struct ConcurrencyLimit: Sendable {
         }
     }
 
+    /// A measurement of the latency without a queue.
+    struct Probe: Sendable {
+        let number: UInt64
+        let limit: Int
+        /// The latency before the limit was lowered, and at the last lower limit.
+        let loaded: Duration?
+        let last: Duration?
+    }
+
     /// Names the limit in its errors.
     public let name: String
     public internal(set) var configuration: Configuration
@@ -60,9 +70,11 @@ public struct ConcurrencyLimit: Sendable {
 
     var estimate: Double
     var window: Window
-    /// The running measurement's number; nil between measurements. Left by the outcomes of its own requests.
-    var probe: UInt64?
+    /// The running measurement; nil between measurements. Left by the outcomes of its own requests.
+    var probe: Probe?
     var probes: UInt64 = 0
+    /// Until the first queue the limit doubles: nothing is known of the callee yet.
+    var isRising = true
     /// When the baseline was last measured.
     var measured: MonotonicTime
     /// The highest limit since then.
@@ -79,10 +91,10 @@ public struct ConcurrencyLimit: Sendable {
 
     /// How many requests of the highest priority may be in flight at a time, now.
     public var limit: Int {
-        probe == nil ? Int(estimate) : max(Int(estimate / 2), configuration.minimumLimit)
+        probe?.limit ?? Int(estimate)
     }
 
-    /// Whether the limit is halved to measure the latency without a queue.
+    /// Whether the limit is lowered to measure the latency without a queue.
     public var isProbing: Bool { probe != nil }
 
     /// How many requests may be in flight at a time for one of this priority to be let in; at least 1.
@@ -104,7 +116,7 @@ public struct ConcurrencyLimit: Sendable {
         }
         inFlight += 1
         window.peak = max(window.peak, inFlight)
-        return Permit(started: now, probe: probe ?? 0)
+        return Permit(started: now, probe: probe?.number ?? 0)
     }
 
     /// Takes in how the request ended that `permit` was given for, once for each permit.
@@ -114,7 +126,7 @@ public struct ConcurrencyLimit: Sendable {
     public mutating func release(_ permit: Permit, _ outcome: Outcome, at now: MonotonicTime) -> Int? {
         inFlight = max(inFlight - 1, 0)
         // While measuring, only requests that began without a queue before them count.
-        guard outcome != .ignored, permit.probe == probe || probe == nil else { return nil }
+        guard outcome != .ignored, probe == nil || permit.probe == probe?.number else { return nil }
         if outcome == .dropped {
             window.dropped += 1
         } else {

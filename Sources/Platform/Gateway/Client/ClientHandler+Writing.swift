@@ -1,4 +1,5 @@
 import ApusCoordination
+import ApusResilience
 import Logging
 import NIOCore
 
@@ -62,12 +63,13 @@ extension ClientHandler {
     }
 
     /// The exchange failed before a byte of its response was written.
-    func fail(_ failure: ExchangeState.Failure) {
+    /// - Parameter refusal: what the retry budget said, when it did not allow a second attempt.
+    func fail(_ failure: ExchangeState.Failure, refusal: ResilienceError? = nil) {
         let service = exchange.map { worker.routes.entries[$0.route].route.service } ?? ""
         exchange = nil
         // What a client has not sent in time is not waited for any longer.
         if failure == .bodyTimedOut { state.closeAfterResponse() }
-        respond(OwnResponse(failure, service: service))
+        respond(OwnResponse(failure, service: service, refusal: refusal))
     }
 
     /// The response cannot be completed. Closing with a reset is the one sign of it that every client understands, also

@@ -1,4 +1,5 @@
 import ApusRPC
+import ApusResilience
 
 /// A complete response that the gateway gives itself.
 struct OwnResponse: Sendable {
@@ -34,13 +35,26 @@ struct OwnResponse: Sendable {
         }
     }
 
-    init(_ failure: ExchangeState.Failure, service: String) {
+    /// - Parameter refusal: what the retry budget said, when it did not allow a second attempt.
+    init(_ failure: ExchangeState.Failure, service: String, refusal: ResilienceError? = nil) {
         switch failure {
         case .unavailable:
             self.init(
                 .unavailable("No instance of \(service) can be reached.", retryAfter: .seconds(1)))
         case .connectionLost:
             self.init(.badGateway("An instance of \(service) broke off; the request may have been carried out."))
+        case .retryRefused:
+            let why = refusal.map { ": \($0.message)" } ?? ""
+            self.init(
+                .unavailable(
+                    "An instance of \(service) could not be reached, and no other was asked\(why).",
+                    policy: "retry-budget", retryAfter: refusal?.retryAfter ?? .seconds(1)))
+        case .retryRefusedAfterLoss:
+            let why = refusal.map { ": \($0.message)" } ?? ""
+            var problem = Problem.badGateway(
+                "An instance of \(service) broke off, and no other was asked\(why).")
+            problem.extensions["policy"] = "retry-budget"
+            self.init(problem)
         case .badResponse: self.init(.badGateway("The instance of \(service) did not answer with HTTP."))
         case .timedOut: self.init(.timeout("\(service) did not answer before the deadline."))
         case .bodyTimedOut: self.init(.requestTimeout(RequestFault.bodyTimeout.detail))

@@ -1,14 +1,13 @@
 import ApusCoordination
 import NIOCore
 
-/// One instance of a service as one event loop sees it: its health, its requests in flight, its idle connections. Stays
-/// on its event loop.
+/// One instance of a service as one event loop sees it: its requests in flight, its idle connections. Stays on its event
+/// loop.
 final class Endpoint {
     /// Its weight and what is known about it may change while it runs; where it is does not.
     private(set) var instance: ServiceInstance
     /// Nil when the host is a name that must be looked up.
     let address: SocketAddress?
-    var health = EndpointHealth()
     private(set) var inFlight = 0
     /// Gone from the directory: its connections are not kept any more.
     private(set) var isRemoved = false
@@ -32,12 +31,10 @@ final class Endpoint {
 
     func began() {
         inFlight += 1
-        health.began()
     }
 
     func ended() {
         inFlight -= 1
-        health.ended()
     }
 
     /// The connection that was used last, as it is the least likely to be closed by the instance.

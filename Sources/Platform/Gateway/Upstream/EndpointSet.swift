@@ -1,6 +1,7 @@
 import ApusCoordination
 import ApusPlacement
 import ApusPrimitives
+import ApusResilience
 import NIOCore
 
 /// The instances of one service as one event loop sees them. Stays on its event loop.
@@ -11,20 +12,25 @@ final class EndpointSet {
     let service: String
     private(set) var endpoints: [Endpoint] = []
     private let instances: @Sendable (String) -> [ServiceInstance]
-    private let policy: EjectionPolicy
+    private(set) var budget: RetryBudget
+    private var detector: OutlierDetector<ObjectIdentifier>
     private var refreshed: NIODeadline?
     private var balancer = PowerOfTwoChoices<Int>()
     private var candidates: [Candidate<Int>] = []
 
     init(
-        service: String, policy: EjectionPolicy, instances: @escaping @Sendable (String) -> [ServiceInstance]
+        service: String, ejection: OutlierConfiguration = OutlierConfiguration(),
+        retryBudget: RetryBudget.Configuration = RetryBudget.Configuration(),
+        instances: @escaping @Sendable (String) -> [ServiceInstance]
     ) {
         self.service = service
-        self.policy = policy
         self.instances = instances
+        detector = OutlierDetector(configuration: ejection)
+        budget = RetryBudget("retry-budget", configuration: retryBudget)
     }
 
-    /// The instance for the next attempt: one that is not ejected, or else any, apart from those already tried.
+    /// The instance for the next attempt, apart from those already tried: one that is not ejected, and one that has just
+    /// come back less often; or else any.
     func pick(
         excluding tried: [Endpoint], at now: NIODeadline, using random: inout SeededRandom
     ) -> Endpoint? {
@@ -33,24 +39,75 @@ final class EndpointSet {
             guard let only = endpoints.first, tried.isEmpty, only.instance.weight > 0 else { return nil }
             return only
         }
-        return pick(using: &random) { !Self.contains(tried, $0) && $0.health.isAvailable(at: now) }
-            ?? pick(using: &random) { !Self.contains(tried, $0) }
+        if !detector.isQuiet {
+            let moment = MonotonicTime(now)
+            if let chosen = pick(
+                excluding: tried, using: &random,
+                where: { endpoint, random in
+                    let weight = detector.weight(of: ObjectIdentifier(endpoint), at: moment)
+                    return weight == 1 || weight > 0 && Double.random(in: 0..<1, using: &random) < weight
+                })
+            {
+                return chosen
+            }
+            if let chosen = pick(
+                excluding: tried, using: &random,
+                where: { endpoint, _ in
+                    detector.weight(of: ObjectIdentifier(endpoint), at: moment) > 0
+                })
+            {
+                return chosen
+            }
+        }
+        return pick(excluding: tried, using: &random) { _, _ in true }
     }
 
-    /// Whether an instance that is neither ejected nor among `tried` is left.
+    /// Whether an instance that takes requests and is not among `tried` is left.
     func hasAlternative(to tried: [Endpoint], at now: NIODeadline) -> Bool {
-        endpoints.contains {
-            $0.instance.weight > 0 && !Self.contains(tried, $0) && $0.health.isAvailable(at: now)
+        let moment = MonotonicTime(now)
+        return endpoints.contains {
+            $0.instance.weight > 0 && !Self.contains(tried, $0)
+                && detector.weight(of: ObjectIdentifier($0), at: moment) > 0
         }
     }
 
-    /// - Parameter connectionFailed: false when the instance answered with a 5xx. Answers may only eject half of the
-    ///   instances, since one bad request repeated often enough could otherwise eject them all.
-    /// - Returns: whether the instance was ejected.
-    func failed(_ endpoint: Endpoint, connectionFailed: Bool, at now: NIODeadline) -> Bool {
-        let left = endpoints.count { $0 !== endpoint && !$0.health.isEjected(at: now) }
-        let mayEject = left > 0 && (connectionFailed || left * 2 >= endpoints.count)
-        return endpoint.health.failed(at: now, policy: policy, mayEject: mayEject)
+    func isEjected(_ endpoint: Endpoint, at now: NIODeadline) -> Bool {
+        detector.isEjected(ObjectIdentifier(endpoint), at: MonotonicTime(now))
+    }
+
+    /// A request is on its way to the instance.
+    func began(_ endpoint: Endpoint, at now: NIODeadline) -> OutlierPermit {
+        endpoint.began()
+        return detector.began(ObjectIdentifier(endpoint), at: MonotonicTime(now))
+    }
+
+    /// What became of it: an answer, or that the connection failed. Answers eject no more than a share of the instances,
+    /// since one bad request repeated often enough could otherwise eject them all.
+    ///
+    /// - Returns: the identifiers of instances that are left out from now on.
+    func record(
+        _ endpoint: Endpoint, _ permit: OutlierPermit, _ outcome: OutlierDetector<ObjectIdentifier>.Outcome,
+        at now: NIODeadline
+    ) -> [String] {
+        let out = detector.record(ObjectIdentifier(endpoint), permit, outcome, at: MonotonicTime(now))
+        guard !out.isEmpty else { return [] }
+        return out.map { ejection in endpoints.first { ObjectIdentifier($0) == ejection.host }?.instance.id ?? "" }
+    }
+
+    /// The request is over, for this instance.
+    func ended(_ endpoint: Endpoint, _ permit: OutlierPermit, at now: NIODeadline) {
+        endpoint.ended()
+        _ = record(endpoint, permit, .ignored, at: now)
+    }
+
+    /// A request comes in; it pays for a share of a second attempt.
+    func requestBegan(at now: NIODeadline) {
+        budget.recordCall(at: MonotonicTime(now))
+    }
+
+    /// Leave to send a request to a second instance.
+    func mayTryAgain(at now: NIODeadline) -> Bool {
+        budget.withdraw(at: MonotonicTime(now))
     }
 
     func closeIdle(since limit: NIODeadline) {
@@ -62,9 +119,13 @@ final class EndpointSet {
         endpoints = []
     }
 
-    private func pick(using random: inout SeededRandom, where usable: (Endpoint) -> Bool) -> Endpoint? {
+    private func pick(
+        excluding tried: [Endpoint], using random: inout SeededRandom,
+        where usable: (Endpoint, inout SeededRandom) -> Bool
+    ) -> Endpoint? {
         candidates.removeAll(keepingCapacity: true)
-        for (index, endpoint) in endpoints.enumerated() where usable(endpoint) {
+        for (index, endpoint) in endpoints.enumerated()
+        where !Self.contains(tried, endpoint) && usable(endpoint, &random) {
             candidates.append(Candidate(id: index, weight: endpoint.instance.weight, inFlight: endpoint.inFlight))
         }
         return balancer.pick(from: candidates, using: &random).map { endpoints[candidates[$0].id] }
@@ -83,10 +144,18 @@ final class EndpointSet {
             guard let index = old.firstIndex(where: { $0.update(instance) }) else { return Endpoint(instance) }
             return old.remove(at: index)
         }
+        detector.update(endpoints.lazy.map { ObjectIdentifier($0) })
         for endpoint in old { endpoint.remove() }
     }
 
     private static func contains(_ tried: [Endpoint], _ endpoint: Endpoint) -> Bool {
         tried.contains { $0 === endpoint }
+    }
+}
+
+extension MonotonicTime {
+    /// The same moment on the same clock.
+    init(_ deadline: NIODeadline) {
+        self.init(nanoseconds: Int64(clamping: deadline.uptimeNanoseconds))
     }
 }

@@ -1,3 +1,5 @@
+import ApusPrimitives
+import ApusResilience
 import NIOCore
 
 /// One request on its way to an instance and back: joins the client's connection to that of the instance. Stays on its
@@ -8,6 +10,8 @@ final class Exchange {
     private(set) var status = 0
     private(set) var state: ExchangeState
     private(set) var endpoint: Endpoint?
+    /// Of the attempt under way.
+    private var permit: OutlierPermit?
     /// When the gateway acts by itself: the deadline, and in a response that has begun the stall timeout.
     private(set) var due: NIODeadline
     private let deadline: NIODeadline
@@ -50,8 +54,8 @@ final class Exchange {
         }
         self.endpoint = endpoint
         state.placed()
-        if again { worker.metrics.retried(route: route) }
-        endpoint.began()
+        if again { worker.metrics.retried(route: route) } else { set.requestBegan(at: now) }
+        permit = set.began(endpoint, at: now)
         let limit = state.isRepeatable ? worker.keptSince(now) : worker.freshSince(now)
         if !state.mustConnectAnew, let kept = endpoint.takeIdle(notIdleSince: limit) {
             attach(kept, kept: true)
@@ -108,9 +112,7 @@ final class Exchange {
         if state.phase == .responding { return act(on: state.stalled()) }
         let waitsForClient = !holdsRequest
         let verdict = state.deadlinePassed(waitsForClient: waitsForClient)
-        if case .fail(.timedOut) = verdict, deadlineIsOurs, let endpoint, upstream != nil {
-            worker.failed(endpoint, in: set, connectionFailed: true)
-        }
+        if case .fail(.timedOut) = verdict, deadlineIsOurs, upstream != nil { record(.unreachable, at: now) }
         act(on: verdict)
     }
 
@@ -129,18 +131,18 @@ final class Exchange {
     }
 
     func notConnected() {
-        guard state.phase == .placing, let endpoint else { return }
-        worker.failed(endpoint, in: set, connectionFailed: true)
-        act(on: state.lost(.notConnected))
+        guard state.phase == .placing, endpoint != nil else { return }
+        let now = NIODeadline.now()
+        record(.unreachable, at: now)
+        act(on: withinBudget(state.lost(.notConnected), at: now))
     }
 
     func upstreamLost(_ loss: ExchangeState.Loss) {
         upstream = nil
         let verdict = state.lost(loss)
-        if verdict != .retryFresh, verdict != .ignore, let endpoint {
-            worker.failed(endpoint, in: set, connectionFailed: true)
-        }
-        act(on: verdict)
+        let now = NIODeadline.now()
+        if verdict != .retryFresh, verdict != .ignore { record(.unreachable, at: now) }
+        act(on: withinBudget(verdict, at: now))
     }
 
     func upstreamTakesMore() {
@@ -151,13 +153,11 @@ final class Exchange {
 
     func responseBegan(_ head: ResponseHead) {
         let now = NIODeadline.now()
-        if head.status >= 500, let endpoint {
-            worker.failed(endpoint, in: set, connectionFailed: false)
-        } else {
-            endpoint?.health.succeeded()
-        }
+        record(head.status >= 500 ? .failure : .success, at: now)
         var others = false
-        if head.status == 503, let endpoint { others = set.hasAlternative(to: tried + [endpoint], at: now) }
+        if head.status == 503, state.mayAskAnother, let endpoint {
+            others = set.hasAlternative(to: tried + [endpoint], at: now) && mayTryAgain(at: now)
+        }
         let verdict = state.responded(status: head.status, othersLeft: others)
         guard verdict == .ignore else {
             upstream?.close()
@@ -223,14 +223,14 @@ final class Exchange {
         case .ignore: break
         case .retry:
             if let endpoint {
-                endpoint.ended()
+                leave(endpoint, at: .now())
                 tried.append(endpoint)
             }
             endpoint = nil
             place(again: true)
             flushToUpstream()
         case .retryFresh:
-            endpoint?.ended()
+            if let endpoint { leave(endpoint, at: .now()) }
             place(again: true)
             flushToUpstream()
         case .fail(let failure):
@@ -238,7 +238,8 @@ final class Exchange {
             status = failure.status
             let client = client
             end(keep: nil)
-            client?.fail(failure)
+            let isRefusal = failure == .retryRefused || failure == .retryRefusedAfterLoss
+            client?.fail(failure, refusal: isRefusal ? set.budget.refusal(at: MonotonicTime(.now())) : nil)
         case .truncate:
             upstream?.close()
             let client = client
@@ -247,10 +248,31 @@ final class Exchange {
         }
     }
 
+    private func record(_ outcome: OutlierDetector<ObjectIdentifier>.Outcome, at now: NIODeadline) {
+        guard let endpoint, let permit else { return }
+        worker.record(endpoint, permit, outcome, in: set, at: now)
+    }
+
+    private func leave(_ endpoint: Endpoint, at now: NIODeadline) {
+        guard let permit else { return }
+        self.permit = nil
+        set.ended(endpoint, permit, at: now)
+    }
+
+    private func withinBudget(_ verdict: ExchangeState.Verdict, at now: NIODeadline) -> ExchangeState.Verdict {
+        verdict == .retry && !mayTryAgain(at: now) ? state.retryRefused() : verdict
+    }
+
+    private func mayTryAgain(at now: NIODeadline) -> Bool {
+        if set.mayTryAgain(at: now) { return true }
+        worker.metrics.retryRefused(service: set.service)
+        return false
+    }
+
     private func end(keep connection: UpstreamHandler?) {
         let now = NIODeadline.now()
         if let endpoint {
-            endpoint.ended()
+            leave(endpoint, at: now)
             if let connection {
                 endpoint.keep(connection, atMost: worker.settings.maxIdlePerInstance, at: now)
             } else {

@@ -44,13 +44,17 @@ struct ExchangeState: Hashable {
         case badResponse
         /// The deadline passed.
         case timedOut
+        /// No connection could be made, and the budget allows no second attempt: nobody has seen the request.
+        case retryRefused
+        /// An instance broke off before the response, and the budget allows no second attempt.
+        case retryRefusedAfterLoss
         /// The client did not send its body in time.
         case bodyTimedOut
 
         var status: Int {
             switch self {
-            case .unavailable: 503
-            case .connectionLost, .badResponse: 502
+            case .unavailable, .retryRefused: 503
+            case .connectionLost, .badResponse, .retryRefusedAfterLoss: 502
             case .timedOut: 504
             case .bodyTimedOut: 408
             }
@@ -108,6 +112,14 @@ struct ExchangeState: Hashable {
         phase == .placing ? fail(mayHaveActed ? .connectionLost : .unavailable) : .ignore
     }
 
+    /// The budget does not allow the attempt that a verdict asked for.
+    mutating func retryRefused() -> Verdict {
+        phase == .placing ? fail(mayHaveActed ? .retryRefusedAfterLoss : .retryRefused) : .ignore
+    }
+
+    /// Whether a 503 may be tried elsewhere.
+    var mayAskAnother: Bool { phase == .sending && isSafeToRepeat && attempts < maxAttempts }
+
     mutating func lost(_ loss: Loss) -> Verdict {
         switch (phase, loss) {
         case (.finished, _):
@@ -142,7 +154,7 @@ struct ExchangeState: Hashable {
     /// - Returns: `retry` for a 503 when another instance may do better, else `ignore`: pass it on.
     mutating func responded(status: Int, othersLeft: Bool) -> Verdict {
         guard phase == .sending else { return .ignore }
-        if status == 503, othersLeft, isSafeToRepeat, attempts < maxAttempts {
+        if status == 503, othersLeft, mayAskAnother {
             phase = .placing
             return .retry
         }
