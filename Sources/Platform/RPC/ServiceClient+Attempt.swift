@@ -85,6 +85,10 @@ extension ServiceClient {
             left = deadline.remaining(at: now)
             message.headers.replaceOrAdd(name: Deadline.headerName, value: deadline.headerValue(at: now))
         }
+        let priority = RequestPriority.current
+        if priority != .normal {
+            message.headers.replaceOrAdd(name: RequestPriority.headerName, value: priority.headerValue)
+        }
         if let body = request.body { message.body = .bytes(ByteBuffer(bytes: body)) }
         let response = try await http.execute(message, timeout: TimeAmount(left) + .milliseconds(1))
         let body = try await response.body.collect(upTo: settings.maxResponseBytes)
