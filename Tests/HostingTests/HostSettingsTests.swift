@@ -1,4 +1,5 @@
 import ApusHosting
+import ApusResilience
 import Configuration
 import Logging
 import Testing
@@ -25,6 +26,8 @@ import Testing
 
     @Test(arguments: [
         ("port", "70000"), ("port", "http"), ("maxBodyBytes", "-1"), ("maxConcurrentRequests", "0"),
+        ("maxConcurrentRequests", "100001"), ("minConcurrentRequests", "0"), ("maxRequestsPerSecond", "0"),
+        ("maxRequestBurst", "many"),
         ("requestTimeoutSeconds", "-2"), ("requestTimeoutSeconds", "nan"), ("leaseTTLSeconds", "0"),
         ("logLevel", "loud"),
     ])
@@ -36,5 +39,19 @@ import Testing
         let standard = HostSettings()
         #expect(settings.port == standard.port && settings.maxBodyBytes == standard.maxBodyBytes)
         #expect(settings.requestTimeout == standard.requestTimeout && settings.logLevel == standard.logLevel)
+    }
+
+    @Test func `a rate limit is set by its requests a second and its burst`() {
+        let settings = settings(["maxRequestsPerSecond": "50", "maxRequestBurst": "75"])
+        #expect(settings.rateLimit == RateLimiter.Configuration(permits: 50, per: .seconds(1), burst: 75))
+        #expect(settings.admission.rateLimit == settings.rateLimit)
+        #expect(self.settings(["maxRequestBurst": "75"]).rateLimit == nil)
+    }
+
+    @Test func `the limit moves between the bounds, and stands still where they meet`() {
+        let standard = HostSettings().admission.loadShedding
+        #expect(standard?.minimumLimit == 64 && standard?.initialLimit == 256 && standard?.maximumLimit == 256)
+        let small = settings(["maxConcurrentRequests": "8"]).admission.loadShedding
+        #expect(small?.minimumLimit == 8 && small?.maximumLimit == 8)
     }
 }

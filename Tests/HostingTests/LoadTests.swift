@@ -88,6 +88,107 @@ import Testing
         }
     }
 
+    @Test func `the least important requests are refused first, and the answer says on what numbers`() async throws {
+        let latch = Latch()
+        try await HostBench.run(
+            changing: { $0.maxConcurrentRequests = 10 },
+            routes: { router in
+                router.get("/wait") { _, _ in
+                    try await latch.wait()
+                    return "\(RequestPriority.current)"
+                }
+            }
+        ) { bench in
+            var held: [RawConnection] = []
+            func hold(_ priority: String, upTo count: Int) async throws {
+                while held.count < count {
+                    let connection = try await bench.connect()
+                    try await connection.send(HostBench.text("GET", "/wait", headers: "apus-priority: \(priority)\r\n"))
+                    held.append(connection)
+                    try await eventually { latch.arrived == held.count }
+                }
+            }
+            func refusal(_ priority: String) async throws -> String {
+                let problem = try await bench.get("/wait", headers: "apus-priority: \(priority)\r\n").problem(503)
+                return problem.detail ?? ""
+            }
+            // Half of ten for those that may go first, then seven, nine, and all of them.
+            try await hold("sheddable", upTo: 5)
+            #expect(
+                try await refusal("sheddable") == "5 requests are in flight, the limit is 10, 5 for sheddable ones.")
+            try await hold("background", upTo: 7)
+            #expect(try await refusal("background").contains("7 for background ones"))
+            // What is no priority is a normal one.
+            try await hold("urgent!", upTo: 9)
+            #expect(try await refusal("normal").contains("9 for normal ones"))
+            try await hold("critical", upTo: 10)
+            #expect(try await refusal("critical") == "10 requests are in flight, the limit is 10.")
+            latch.open()
+            #expect(try await held[0].response().bodyText == "sheddable")
+            #expect(try await held[9].response().bodyText == "critical")
+            for connection in held { await connection.close() }
+        }
+    }
+
+    @Test func `a rate limit refuses with 429, and health is not counted`() async throws {
+        try await HostBench.run(
+            changing: { $0.rateLimit = RateLimiter.Configuration(permits: 2, per: .seconds(3600)) },
+            routes: { router in router.get("/quick") { _, _ in "done" } }
+        ) { bench in
+            for _ in 0..<5 { #expect(try await bench.get("/livez").status == 200) }
+            for _ in 0..<2 { #expect(try await bench.get("/quick").bodyText == "done") }
+            let refused = try await bench.get("/quick")
+            let problem = try refused.problem(429)
+            #expect(problem.extensions["policy"] == "rate-limit")
+            #expect(refused.header("retry-after") != nil)
+            #expect(refused.header(ServiceResponse.unprocessedHeader) == "1")
+            #expect(try await bench.get("/readyz").status == 200)
+        }
+    }
+
+    @Test func `the bounds of a running host are changed, and what is in stays in`() async throws {
+        let latch = Latch()
+        try await HostBench.run(routes: { router in
+            router.get("/wait") { _, _ in
+                try await latch.wait()
+                return "done"
+            }
+        }) { bench in
+            let held = try await bench.connect()
+            try await held.send(HostBench.text("GET", "/wait"))
+            try await eventually { latch.arrived == 1 }
+            var settings = HostSettings()
+            settings.maxConcurrentRequests = 1
+            bench.host.policy.update(settings.admission)
+            _ = try await bench.get("/wait").problem(503)
+            bench.host.policy.update(HostSettings().admission)
+            latch.open()
+            #expect(try await bench.get("/wait").bodyText == "done")
+            #expect(try await held.response().bodyText == "done")
+            await held.close()
+        }
+    }
+
+    @Test func `bounds that nothing could pass are moved to the nearest that work, and named`() async throws {
+        try await HostBench.run(
+            changing: {
+                $0.maxConcurrentRequests = 0
+                $0.minConcurrentRequests = -7
+                $0.maxConnections = 0
+                $0.leaseTTLSeconds = 0
+            },
+            routes: { router in router.get("/quick") { _, _ in "done" } }
+        ) { bench in
+            let text = try await bench.get("/quick").bodyText
+            #expect(text == "done")
+            #expect(
+                bench.host.settings.complaints == [
+                    "maxConcurrentRequests cannot be 0: 1 holds", "minConcurrentRequests cannot be -7: 1 holds",
+                    "maxConnections cannot be 0: 1 holds", "leaseTTLSeconds cannot be 0: 1 holds",
+                ])
+        }
+    }
+
     @Test func `a client that goes away cancels its handler`() async throws {
         let latch = Latch()
         try await HostBench.run(routes: { router in

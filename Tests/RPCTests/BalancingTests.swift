@@ -69,7 +69,8 @@ import Testing
     func `a broken connection is repeated only when that is safe`(method: String, key: String?, times: Int) async throws
     {
         let servers = try await Self.start(["one", "two"], .hangUp)
-        try await ClientBench.run(servers, changing: { $0.retry = RetryPolicy(baseDelay: .milliseconds(1)) }) { bench in
+        try await ClientBench.run(servers, changing: { $0.policy.retry = RetryPolicy(baseDelay: .milliseconds(1)) }) {
+            bench in
             let error = await #expect(throws: Problem.self) { try await bench.send(method, key: key) }
             #expect(error?.status == 502)
             let counts = servers.map(\.calls.count)

@@ -30,7 +30,7 @@ import Testing
 
     @Test func `deadline and trace go along`() async throws {
         let server = try await StubServer.start("one") { _ in .json(#"{"name":"mug"}"#) }
-        try await ClientBench.run([server], changing: { $0.timeout = .seconds(30) }) { bench in
+        try await ClientBench.run([server], changing: { $0.policy.deadline = .seconds(30) }) { bench in
             let caller = try #require(
                 TraceContext(
                     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: ["a=1"]))

@@ -9,7 +9,7 @@ import Testing
 @Suite struct OutlierTests {
     private static func trusting(_ settings: inout ServiceClientSettings) {
         settings.breaker = .init(minimumCalls: 1_000_000)
-        settings.retryBudget = .init(floorPerSecond: 1_000)
+        settings.policy.retryBudget = .init(floorPerSecond: 1_000)
     }
 
     @Test func `an instance that fails five times in a row is left out, and comes back slowly`() async throws {
@@ -63,8 +63,8 @@ import Testing
             changing: {
                 Self.trusting(&$0)
                 $0.outliers = .init(consecutiveFailures: 1_000_000)
-                $0.retryBudget = .init(share: 0.1, floorPerSecond: 0)
-                $0.maxAttempts = 2
+                $0.policy.retryBudget = .init(share: 0.1, floorPerSecond: 0)
+                $0.policy.retry = RetryPolicy(maxAttempts: 2, baseDelay: .zero)
             }
         ) { bench in
             var explained = 0

@@ -8,6 +8,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOHTTP1
+import ServiceLifecycle
 import TestSupport
 
 @testable import shop
@@ -46,17 +47,20 @@ struct ServiceBench: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let directory = ServiceDirectory(store: store, logger: logger)
-        let client = ServiceClient(directory: directory)
+        let controls = ShopControls(store: store, allowsFaults: true, logger: logger)
+        let client = PeerClient(ServiceClient(directory: directory), controls: controls)
         var hosts: [ShopPart: ServiceHost] = [:]
         for part in parts {
             let platform = ShopPlatform(
                 instance: ShopInstance(part: part, id: "\(part.rawValue)-1"), store: store, directory: directory,
-                client: client, data: folder.url, clock: clock.clock, logger: logger)
+                client: client, data: folder.url, clock: clock.clock, logger: logger,
+                controls: controls)
             hosts[part] = try await part.makeHost(platform)
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await store.run() }
             group.addTask { try await directory.run() }
+            for service in controls.services { group.addTask { try await service.run() } }
             for host in hosts.values { group.addTask { try await host.run() } }
             var addresses: [ShopPart: ServiceAddress] = [:]
             for (part, host) in hosts {

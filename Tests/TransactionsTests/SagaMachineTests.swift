@@ -91,7 +91,10 @@ import Testing
         // Each turn of this loop is one claim; a crash, a wait or a stop ends it.
         while !disk.phase.isFinal {
             var machine = SagaMachine(record: disk, plans: plans)
-            var pending = machine.step(.claimed, at: now, using: &random).first
+            // An attempt that is put off is none.
+            let isPostponed = machine.waiting != nil && Int.random(in: 0..<4, using: &random) == 0
+            let beginning: SagaMachine.Event = isPostponed ? .postponed(.seconds(1)) : .claimed
+            var pending = machine.step(beginning, at: now, using: &random).first
             var unsaved: Fact?
             var old: [SagaMachine.Event] = [.claimed]
             claim: while let action = pending {
@@ -150,7 +153,8 @@ import Testing
     ) -> [SagaMachine.Event] {
         guard Bool.random(using: &random) else { return [] }
         let made: [SagaMachine.Event] = [
-            .claimed, .saved(revision: 1_000), .finished(ticket: 1_000, .succeeded(state: [1])),
+            .claimed, .postponed(.seconds(1)), .saved(revision: 1_000),
+            .finished(ticket: 1_000, .succeeded(state: [1])),
             .finished(ticket: -1, .aborted(reason: "late")), .saved(revision: 0),
         ]
         return [made.randomElement(using: &random), old.randomElement(using: &random)].compactMap(\.self)
@@ -178,6 +182,49 @@ import Testing
         #expect(machine.step(.claimLost, at: 0, using: &random) == [.leave(.claimLost)])
         #expect(machine.step(.saved(revision: 2), at: 0, using: &random).isEmpty)
         #expect(machine.step(.claimLost, at: 0, using: &random).isEmpty)
+    }
+
+    @Test func whatIsPutOffWaitsAtLeastAsLongAndCountsNoAttempt() {
+        for seed in 0..<200 {
+            var random = SeededRandom(seed: UInt64(seed))
+            var step = SagaStepRecord(name: "a", hasCompensation: true)
+            (step.phase, step.attempts, step.startedAt, step.retryAt) = (.running, 3, 1_000, 9_000)
+            let record = SagaRecord(id: "id", name: "saga", steps: [step], state: [], createdAt: 0)
+            let retry = RetryPolicy(baseDelay: .seconds(1), maxDelay: .seconds(4))
+            let plan = SagaMachine.Plan(hasCompensation: true, retry: retry, compensationRetry: .untilCompensated)
+            var machine = SagaMachine(record: record, plans: ["a": plan])
+            let actions = machine.step(.postponed(.seconds(1)), at: 9_000, using: &random)
+            guard case .save(let revision, .released(let due)) = actions.first else {
+                Issue.record("seed \(seed): \(actions)")
+                return
+            }
+            #expect((10_000...14_000).contains(due), "seed \(seed)")
+            #expect(machine.record.steps[0].attempts == 3 && machine.record.steps[0].retryAt == due, "seed \(seed)")
+            #expect(
+                machine.step(.saved(revision: revision), at: 9_000, using: &random) == [.leave(.waiting(until: due))])
+        }
+    }
+
+    @Test func noAttemptBeginsAfterTheDeadlineOfItsStep() {
+        var random = SeededRandom(seed: 1)
+        var step = SagaStepRecord(name: "a", hasCompensation: true)
+        (step.phase, step.attempts, step.startedAt, step.retryAt) = (.running, 1, 1_000, 2_000)
+        (step.isUncertain, step.error) = (true, "no answer")
+        let record = SagaRecord(id: "id", name: "saga", steps: [step], state: [], createdAt: 0)
+        let plan = SagaMachine.Plan(
+            hasCompensation: true, retry: RetryPolicy(maxAttempts: .max, baseDelay: .seconds(1), jitter: .none),
+            compensationRetry: .untilCompensated, deadline: .seconds(60))
+        var late = SagaMachine(record: record, plans: ["a": plan])
+        _ = late.step(.postponed(.seconds(1)), at: 61_000, using: &random)
+        #expect(late.record.phase == .compensating && late.record.error == "a: no answer")
+        #expect(late.record.steps[0].phase == .compensating && late.record.steps[0].retryAt == nil)
+
+        // One that is due before it is made, however late; its failure is the last.
+        var due = SagaMachine(record: record, plans: ["a": plan])
+        #expect(due.step(.claimed, at: 100_000, using: &random) == [.save(revision: 2, .kept)])
+        #expect(due.step(.saved(revision: 2), at: 100_000, using: &random).count == 1)
+        _ = due.step(.finished(ticket: 1, .failed(message: "again", decision: .retry)), at: 100_000, using: &random)
+        #expect(due.record.phase == .compensating && due.record.error == "a: again")
     }
 
     @Test func aStepThatIsNoLongerKnownMakesTheSagaStuck() {

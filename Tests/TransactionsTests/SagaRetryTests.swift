@@ -129,6 +129,43 @@ import Testing
         #expect(calls.withLock { $0 } == 2)
     }
 
+    /// While a service is away the number of sagas that want it does not matter; when it is back, all of them get on.
+    @Test func furtherAttemptsKeepWithinTheBudgetAndNothingIsLost() async throws {
+        let bench = try await Bench()
+        let budget = RetryBudget.Configuration(share: 2, floorPerSecond: 1, window: .seconds(10))
+        let coordinator = bench.coordinator { $0.retryBudget = budget }
+        let sagas = 60
+        let (calls, isAway) = (Locked(0), Locked(true))
+        let retry = RetryPolicy(maxAttempts: .max, baseDelay: .seconds(1), maxDelay: .seconds(5), jitter: .full)
+        let saga = Saga<Trip>(
+            "away",
+            steps: [
+                SagaStep("a", retry: retry) { _, _ in
+                    calls.withLock { $0 += 1 }
+                    if isAway.withLock({ $0 }) { throw Broken() }
+                }
+            ])
+        coordinator.register(saga)
+        try await whileRunning(coordinator) {
+            for id in 0..<sagas { try await coordinator.start(saga, id: "s\(id)", state: Trip()) }
+            try await eventually { calls.withLock { $0 } == sagas }
+            let start = bench.clock.now
+            try await eventually {
+                bench.clock.advance(by: .milliseconds(200))
+                return bench.clock.now - start >= .seconds(60)
+            }
+            // What the floor allows in sixty seconds, and the whole window that it may use up at once.
+            let further = calls.withLock { $0 } - sagas
+            #expect((1...80).contains(further))
+            // Each success earns two more.
+            isAway.withLock { $0 = false }
+            try await eventually(within: .seconds(60)) {
+                bench.clock.advance(by: .milliseconds(100))
+                return try await coordinator.recent(limit: 100).allSatisfy { $0.phase == .succeeded }
+            }
+        }
+    }
+
     @Test func neverMoreThanTheBoundAtTheSameTime() async throws {
         let bench = try await Bench()
         let coordinator = bench.coordinator { $0.maxConcurrent = 3 }

@@ -1,3 +1,4 @@
+public import ApusResilience
 public import Logging
 
 /// The bounds of one service. Everything has a default that suits a small service on one machine.
@@ -17,8 +18,13 @@ public struct HostSettings: Sendable {
     public var maxHeaderBytes = 16 * 1024
     /// A longer request target is refused with 414.
     public var maxTargetBytes = 8 * 1024
-    /// Requests worked on at a time; further ones get 503 with Retry-After.
+    /// Requests worked on at a time, 1 to 100,000; further ones get 503 with Retry-After. Beneath this the limit finds out
+    /// by itself how many are answered without queueing for long, and the least important requests go first.
     public var maxConcurrentRequests = 256
+    /// The limit never falls below, 1 to `maxConcurrentRequests`; at that bound it stands still.
+    public var minConcurrentRequests = 64
+    /// Further requests get 429 with Retry-After; nil for no such limit.
+    public var rateLimit: RateLimiter.Configuration?
     /// Connections open at a time; further ones wait in the backlog of the system.
     public var maxConnections = 4096
 

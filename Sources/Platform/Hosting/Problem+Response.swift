@@ -35,6 +35,24 @@ extension Problem {
         }
     }
 
+    /// The answer to a request that the host's own policy did not let in; nil for another error. It was not begun, so it
+    /// may be sent elsewhere whatever its method.
+    init?(refusal error: ResilienceError, of policy: ResiliencePolicy) {
+        guard error.cause == nil, error.policy.hasPrefix(policy.name + " ") else { return nil }
+        switch error.code {
+        case .rateLimited:
+            self = .tooManyRequests("\(error.message).", retryAfter: error.retryAfter ?? .seconds(1))
+            extensions["policy"] = "rate-limit"
+        case .overloaded:
+            self = .unavailable(
+                "\(error.message).", policy: "concurrency-limit", retryAfter: error.retryAfter ?? .seconds(1))
+        case .bulkheadFull:
+            self = .unavailable("\(error.message).", policy: "bulkhead", retryAfter: error.retryAfter ?? .seconds(1))
+        default: return nil
+        }
+        headers[ServiceResponse.unprocessedHeader] = "1"
+    }
+
     private init(_ error: ResilienceError) {
         if error.code == .deadlineExceeded {
             self = .timeout("The deadline passed before the answer was there.")

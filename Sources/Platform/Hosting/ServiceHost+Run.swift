@@ -66,9 +66,10 @@ extension ServiceHost {
 
     private func server(metrics: PrometheusRegistry, logger: Logger) throws -> DrainingServer {
         let requestMetrics = RequestMetrics(service: name, registry: metrics)
+        recorder.begin(PolicyMetrics(policy.name, logger: logger, factory: metrics))
         let responder = ServiceResponder(
             router: router, table: table, settings: settings, metrics: requestMetrics,
-            places: Semaphore(permits: settings.maxConcurrentRequests), time: .continuous)
+            policy: policy, time: .continuous)
         let application = Application(
             responder: responder,
             server: HTTPServerBuilder { respond in

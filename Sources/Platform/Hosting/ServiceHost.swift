@@ -1,7 +1,7 @@
 public import ApusCoordination
 public import ApusObservability
 import ApusPrimitives
-import ApusResilience
+public import ApusResilience
 public import Hummingbird
 public import Logging
 public import ServiceLifecycle
@@ -21,6 +21,9 @@ public struct ServiceHost: Service {
     public let settings: HostSettings
     /// What `/livez` and `/readyz` ask; add checks of your own.
     public let health: HealthRegistry
+    /// Lets requests in: rate limit, load shedding and bulkhead, as `HostSettings.admission` says at first; `update`
+    /// changes them while the host runs. Health and metrics pass it by.
+    public let policy: ResiliencePolicy
 
     let store: any CoordinationStore
     let ownStore: EmbeddedStore?
@@ -32,6 +35,7 @@ public struct ServiceHost: Service {
     let connections = OpenConnections()
     let address = Signal<ServiceAddress>()
     let registered = Signal<Void>()
+    let recorder = AdmissionRecorder()
     var services: [any Service] = []
 
     /// - Parameters:
@@ -52,8 +56,10 @@ public struct ServiceHost: Service {
     ) rethrows {
         self.name = name
         self.id = id ?? "\(name)-\(ULID.fresh())"
+        let settings = settings.withinBounds
         self.settings = settings
         self.health = health
+        policy = ResiliencePolicy("\(name) host", settings.admission, onEvent: recorder.record)
         self.metadata = metadata
         self.services = services
         self.metrics = MetricsSource(given: metrics)

@@ -1,4 +1,3 @@
-import ApusChannels
 import ApusObservability
 import ApusPrimitives
 import ApusRPC
@@ -8,7 +7,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 
-/// What surrounds every handler: trace, deadline, concurrency limit, one error format, metrics and log.
+/// What surrounds every handler: trace, deadline, priority, admission, one error format, metrics and log.
 struct ServiceResponder: HTTPResponder {
     typealias Context = ServiceContext
 
@@ -16,8 +15,8 @@ struct ServiceResponder: HTTPResponder {
     let table: RouteTable
     let settings: HostSettings
     let metrics: RequestMetrics
-    /// For the requests that are worked on at the same time.
-    let places: Semaphore
+    /// Lets requests in.
+    let policy: ResiliencePolicy
     let time: TimeSource
 
     /// What Hummingbird calls the route of a request that has none.
@@ -33,8 +32,9 @@ struct ServiceResponder: HTTPResponder {
         var context = context
         context.trace = trace
         context.deadline = deadline(of: request, at: start)
+        let priority = priority(of: request)
         let answer = await TraceContext.$current.withValue(trace) {
-            await self.limited(request, context: context)
+            await RequestPriority.$current.withValue(priority) { await self.answer(request, context: context) }
         }
         metrics.record(
             route: context.endpointPath.flatMap { $0 == Self.unmatched ? nil : $0 }, method: request.method.rawValue,
@@ -49,26 +49,13 @@ struct ServiceResponder: HTTPResponder {
         return asked.map { min($0, own) } ?? own
     }
 
-    private func limited(_ request: Request, context: ServiceContext) async -> Response {
-        guard !Self.unlimitedPaths.contains(request.uri.path) else { return await answer(request, context: context) }
-        guard places.tryAcquire() else {
-            var problem = Problem.unavailable(
-                "\(settings.maxConcurrentRequests) requests are being worked on, and more are not taken.",
-                policy: "concurrency-limit", retryAfter: .seconds(1))
-            problem.headers[ServiceResponse.unprocessedHeader] = "1"
-            return response(problem, to: request, context: context)
-        }
-        metrics.inFlight.increment()
-        defer {
-            places.release()
-            metrics.inFlight.decrement()
-        }
-        return await answer(request, context: context)
+    private func priority(of request: Request) -> RequestPriority {
+        request.headers.values(RequestPriority.headerName).first.flatMap { RequestPriority(headerValue: $0) } ?? .normal
     }
 
     private func answer(_ request: Request, context: ServiceContext) async -> Response {
         do {
-            let answer = try await handled(request, context: context)
+            let answer = try await admitted(request, context: context)
             // A bare error status gets a body; whoever wrote a body of their own keeps it.
             guard answer.status.code >= 400, answer.body.contentLength == 0, request.method != .head else {
                 return answer
@@ -81,6 +68,24 @@ struct ServiceResponder: HTTPResponder {
         } catch {
             let problem = await problem(of: (error as? Thrown)?.error ?? error, request, context)
             return response(problem, to: request, context: context)
+        }
+    }
+
+    /// Runs the handler if the policy lets the request in.
+    private func admitted(_ request: Request, context: ServiceContext) async throws -> Response {
+        guard !Self.unlimitedPaths.contains(request.uri.path) else {
+            return try await handled(request, context: context)
+        }
+        do {
+            return try await policy.run { _ in
+                metrics.inFlight.increment()
+                defer { metrics.inFlight.decrement() }
+                return try await handled(request, context: context)
+            }
+        } catch let refusal as ResilienceError {
+            // What a handler threw may be the refusal of another policy, on its way out.
+            if let problem = Problem(refusal: refusal, of: policy) { throw problem }
+            throw refusal
         }
     }
 

@@ -3,8 +3,7 @@ import ApusPlacement
 import ApusPrimitives
 import ApusResilience
 
-/// What a client knows of the services it calls: of each a budget of second attempts, and which instances do worse than the
-/// others; of each instance the calls under way and a breaker. A pure value.
+/// What a client knows of the services it calls: of each which instances do worse than the others; of each instance the calls under way and a breaker. A pure value.
 struct EndpointTable {
     /// An instance that moved to another address is another endpoint.
     struct Key: Hashable {
@@ -39,34 +38,26 @@ struct EndpointTable {
         /// What was listed last; only a change is looked at.
         var instances: [ServiceInstance] = []
         var detector: OutlierDetector<Key>
-        var budget: RetryBudget
     }
 
     private let configuration: CircuitBreaker.Configuration
     private let outliers: OutlierConfiguration
-    private let retryBudget: RetryBudget.Configuration
     private var services: [String: Service] = [:]
     private var balancer = PowerOfTwoChoices<Int>()
 
     init(
-        breaker configuration: CircuitBreaker.Configuration, outliers: OutlierConfiguration = OutlierConfiguration(),
-        retryBudget: RetryBudget.Configuration = RetryBudget.Configuration()
+        breaker configuration: CircuitBreaker.Configuration, outliers: OutlierConfiguration = OutlierConfiguration()
     ) {
         self.configuration = configuration
         self.outliers = outliers
-        self.retryBudget = retryBudget
     }
 
-    /// A call of a service begins: it pays for a share of a second attempt.
-    mutating func callBegan(_ service: String, at now: MonotonicTime) {
-        know(service)
-        services[service]?.budget.recordCall(at: now)
-    }
-
-    /// Leave for a second attempt at a call of a service; nil when it is given, else why not.
-    mutating func refusesRetry(of service: String, at now: MonotonicTime) -> ResilienceError? {
-        know(service)
-        return services[service]?.budget.withdraw(at: now) == true ? nil : services[service]?.budget.refusal(at: now)
+    /// Whether there is an instance that was not tried and would be called.
+    func hasOther(than tried: Set<Key>, in instances: [ServiceInstance], at now: MonotonicTime) -> Bool {
+        instances.contains { instance in
+            let key = Key(instance)
+            return instance.weight > 0 && !tried.contains(key) && endpoint(key).breaker.admits(at: now)
+        }
     }
 
     /// The less loaded of two random instances whose breakers are not open, that are not ejected, and that were not tried
@@ -164,9 +155,7 @@ struct EndpointTable {
 
     private mutating func know(_ service: String) {
         guard services[service] == nil else { return }
-        services[service] = Service(
-            detector: OutlierDetector(configuration: outliers),
-            budget: RetryBudget("retry-budget", configuration: retryBudget))
+        services[service] = Service(detector: OutlierDetector(configuration: outliers))
     }
 
     private func endpoint(_ key: Key) -> Endpoint {

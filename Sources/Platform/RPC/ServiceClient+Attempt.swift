@@ -12,7 +12,7 @@ import NIOPosix
 
 /// How one call to one instance ended.
 enum Attempt {
-    struct Failure {
+    struct Failure: Error {
         /// What the caller gets when this was the last attempt: an answer of the service, or a problem of ours.
         let response: ServiceResponse?
         let problem: Problem
@@ -68,6 +68,9 @@ extension ServiceClient {
         }
     }
 
+    /// Of a call without any deadline.
+    private static let longestExchange = Duration.seconds(86_400)
+
     private func exchange(_ request: ServiceRequest, with instance: ServiceInstance) async throws -> ServiceResponse {
         let address = ServiceClient.authority(instance.host, instance.port)
         var message = HTTPClientRequest(url: "http://\(address)\(request.path)")
@@ -80,10 +83,14 @@ extension ServiceClient {
         if let state = span.traceState {
             message.headers.replaceOrAdd(name: TraceContext.stateHeader, value: state.description)
         }
-        var left = settings.timeout
+        var left = Self.longestExchange
         if let deadline = Deadline.current {
             left = deadline.remaining(at: now)
             message.headers.replaceOrAdd(name: Deadline.headerName, value: deadline.headerValue(at: now))
+        }
+        let priority = RequestPriority.current
+        if priority != .normal {
+            message.headers.replaceOrAdd(name: RequestPriority.headerName, value: priority.headerValue)
         }
         if let body = request.body { message.body = .bytes(ByteBuffer(bytes: body)) }
         let response = try await http.execute(message, timeout: TimeAmount(left) + .milliseconds(1))

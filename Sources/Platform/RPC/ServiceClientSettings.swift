@@ -2,20 +2,19 @@ public import ApusResilience
 
 /// The bounds of a `ServiceClient`.
 public struct ServiceClientSettings: Sendable {
-    /// How long a call may take in all, its repetitions included, when its caller has no earlier deadline.
-    public var timeout = Duration.seconds(10)
-    /// How often a call is made at most, the first time included; at least 1.
-    public var maxAttempts = 3
-    /// The pause when every instance has been tried once.
-    public var retry = RetryPolicy(baseDelay: .milliseconds(50), maxDelay: .seconds(1), jitter: .full)
+    /// What every call of a service goes through; each service has a policy of its own. Its breaker is off, because each
+    /// instance has one; on, it would look at the service as a whole. `ServiceClient.update` replaces it while in use.
+    public var policy = ResiliencePolicy.Configuration(
+        deadline: .seconds(10), bulkhead: Bulkhead.Configuration(),
+        retry: RetryPolicy(baseDelay: .milliseconds(50), maxDelay: .seconds(1), jitter: .full),
+        retryBudget: RetryBudget.Configuration())
+
     /// A longer answer is an error.
     public var maxResponseBytes = 4 * 1024 * 1024
     /// Of each instance.
     public var breaker = CircuitBreaker.Configuration()
     /// When an instance that does worse than the others is left out, and how it comes back. For each service.
     public var outliers = OutlierConfiguration()
-    /// How many second attempts there may be. For each service.
-    public var retryBudget = RetryBudget.Configuration()
     /// A deadline that passes counts against the instance only when it had at least this long to answer: of a caller that
     /// comes with hardly any time left, the instance is not to blame.
     public var blameAfter = Duration.milliseconds(500)

@@ -31,6 +31,7 @@ public struct SagaStep<State: Codable & Sendable>: Sendable {
     public let retry: RetryPolicy
     public let compensationRetry: RetryPolicy
     public let timeout: Duration
+    public let deadline: Duration?
     public let classify: @Sendable (any Error) -> RetryDecision
     let action: Body
     let compensation: Body?
@@ -38,19 +39,22 @@ public struct SagaStep<State: Codable & Sendable>: Sendable {
     /// - Parameters:
     ///   - retry: how often the action is tried, and with which waits.
     ///   - timeout: for each attempt of the action or the compensation; it is their `Deadline.current`.
+    ///   - deadline: no attempt of the action begins so long after its first; then what it may have done is compensated.
+    ///     nil for no such end.
     ///   - compensationRetry: the waits of the compensation, which is tried for ever; `maxAttempts` does not count.
     ///   - classify: whether an error of the action is worth another attempt. `SagaAbort` never is.
     ///   - action: throws `SagaAbort` for a failure of the business (declined, out of stock).
     ///   - compensation: nil when there is nothing to undo.
     public init(
         _ name: String, retry: RetryPolicy = .classic, timeout: Duration = .seconds(10),
-        compensationRetry: RetryPolicy = .untilCompensated,
+        deadline: Duration? = nil, compensationRetry: RetryPolicy = .untilCompensated,
         classify: @escaping @Sendable (any Error) -> RetryDecision = RetryDecision.standard,
         action: @escaping Body, compensation: Body? = nil
     ) {
         self.name = name
         self.retry = retry
         self.timeout = timeout
+        self.deadline = deadline
         self.compensationRetry = compensationRetry
         self.classify = classify
         self.action = action

@@ -29,6 +29,10 @@ public final class SagaCoordinator: Service {
         public var retention: Duration = .seconds(7 * 86_400)
         /// Ended sagas deleted in one transaction.
         public var purgeBatch = 500
+        /// Of each step's further attempts, and apart from them of its compensation's. What counts as a call is an attempt
+        /// that succeeded, so while a service is down its steps are tried at the floor's rate, whatever the number of
+        /// sagas that wait, and twice as often after each success when it is back. nil for no bound.
+        public var retryBudget: RetryBudget.Configuration? = RetryBudget.Configuration(share: 2, floorPerSecond: 10)
 
         public init() {}
     }
@@ -47,6 +51,7 @@ public final class SagaCoordinator: Service {
     let news = Channel<Void>(capacity: 1)
     let definitions = Locked<[String: SagaDefinition]>([:])
     let active = Locked(Active())
+    let budgets: SagaBudgets
 
     struct Active {
         var ids: Set<String> = []
@@ -67,6 +72,7 @@ public final class SagaCoordinator: Service {
     ) {
         self.owner = owner
         self.settings = settings
+        budgets = SagaBudgets(settings.retryBudget)
         self.time = time
         self.wallClock = wallClock
         self.logger = logger

@@ -20,7 +20,7 @@ struct SagaDefinition: Sendable {
             uniqueKeysWithValues: saga.steps.map { step in
                 let plan = SagaMachine.Plan(
                     hasCompensation: step.compensation != nil, retry: step.retry,
-                    compensationRetry: step.compensationRetry)
+                    compensationRetry: step.compensationRetry, deadline: step.deadline)
                 return (step.name, plan)
             })
         let byName = Dictionary(uniqueKeysWithValues: saga.steps.map { ($0.name, $0) })

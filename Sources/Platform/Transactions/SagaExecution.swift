@@ -23,7 +23,7 @@ struct SagaExecution {
     func run() async {
         var machine = SagaMachine(record: saga.record, plans: definition.plans)
         var random = SystemRandomNumberGenerator()
-        var actions = machine.step(.claimed, at: coordinator.wallClock(), using: &random)
+        var actions = machine.step(beginning(machine), at: coordinator.wallClock(), using: &random)
         do {
             while let action = actions.first {
                 var event: SagaMachine.Event
@@ -42,6 +42,17 @@ struct SagaExecution {
         } catch {
             logger.debug("left the saga in the middle", metadata: ["reason": "\(error)"])
         }
+    }
+
+    /// Whether the attempt that the saga waits for may be made now.
+    private func beginning(_ machine: SagaMachine) -> SagaMachine.Event {
+        guard let step = machine.waiting else { return .claimed }
+        let isCompensation = step.phase == .compensating
+        let wait = coordinator.budgets.withdraw(
+            saga.record.name, step.name, isCompensation: isCompensation, at: coordinator.time.now())
+        guard let wait else { return .claimed }
+        coordinator.metrics.postponed(saga.record.name, step: step.name, isCompensation: isCompensation)
+        return .postponed(wait)
     }
 
     /// Tries until the database answers: nothing may be done before.
@@ -74,6 +85,10 @@ struct SagaExecution {
         coordinator.metrics.attempted(
             record.name, step: step, isCompensation: work.isCompensation, outcome: outcome,
             took: coordinator.time.now() - start)
+        if case .succeeded = outcome {
+            coordinator.budgets.succeeded(
+                record.name, step, isCompensation: work.isCompensation, at: coordinator.time.now())
+        }
         if case .failed(let message, _) = outcome {
             logger.notice(
                 "a saga step failed",

@@ -11,6 +11,8 @@ struct SagaMachine: Sendable {
         let hasCompensation: Bool
         let retry: RetryPolicy
         let compensationRetry: RetryPolicy
+        /// Since the first attempt of the action; none begins later.
+        var deadline: Duration?
     }
 
     /// One attempt at a step or at its compensation.
@@ -34,6 +36,8 @@ struct SagaMachine: Sendable {
     enum Event: Hashable, Sendable {
         /// The record was read and claimed.
         case claimed
+        /// The record was read and claimed, and there is no leave for the attempt that it waits for: so long at least.
+        case postponed(Duration)
         /// The record of the `save` with this revision is on disk.
         case saved(revision: Int)
         case finished(ticket: Int, Outcome)
@@ -96,6 +100,8 @@ struct SagaMachine: Sendable {
             return []
         case (.claimed, .idle):
             return resume(at: now)
+        case (.postponed(let wait), .idle):
+            return postpone(wait, at: now, using: &random)
         case (.saved(let revision), .saving(let saving, let next)) where revision == saving:
             if case .run(let work) = next { stage = .working(work) } else { stage = .left }
             return [next]
@@ -125,6 +131,38 @@ struct SagaMachine: Sendable {
         }
         return advance(at: now)
     }
+
+    /// The step that waits for its next attempt: the only one that may be kept waiting longer.
+    var waiting: SagaStepRecord? {
+        record.phase == .running || record.phase == .compensating ? record.steps.first { $0.retryAt != nil } : nil
+    }
+
+    /// Puts the attempt off without counting it, by anything up to the longest of its waits more than it must: those that
+    /// were put off together do not come back together.
+    private mutating func postpone(
+        _ wait: Duration, at now: Int64, using random: inout some RandomNumberGenerator
+    ) -> [Action] {
+        guard let index = record.steps.firstIndex(where: { $0.retryAt != nil }), waiting != nil,
+            let plan = plans[record.steps[index].name]
+        else { return resume(at: now) }
+        let isCompensation = record.steps[index].phase == .compensating
+        let policy = isCompensation ? plan.compensationRetry : plan.retry
+        let due =
+            now + Self.milliseconds(wait) + Int64.random(in: 0...Self.milliseconds(policy.maxDelay), using: &random)
+        if !isCompensation, isTooLate(due, for: index, plan) {
+            return compensate(
+                from: index, because: record.steps[index].error ?? "no leave for another attempt", at: now)
+        }
+        record.steps[index].retryAt = due
+        return save(.released(due: due), then: .leave(.waiting(until: due)))
+    }
+
+    private func isTooLate(_ due: Int64, for index: Int, _ plan: Plan) -> Bool {
+        guard let deadline = plan.deadline, let start = record.steps[index].startedAt else { return false }
+        return due - start > Self.milliseconds(deadline)
+    }
+
+    private static func milliseconds(_ duration: Duration) -> Int64 { duration.nanoseconds / 1_000_000 }
 
     /// Saves what comes next, and does it once that is saved.
     private mutating func advance(at now: Int64) -> [Action] {
@@ -197,7 +235,10 @@ struct SagaMachine: Sendable {
             return compensate(from: work.index, because: message, at: now)
         }
         let delay = max(policy.delay(afterAttempt: work.attempt, using: &random), asked)
-        let due = now + delay.nanoseconds / 1_000_000
+        let due = now + Self.milliseconds(delay)
+        if !work.isCompensation, isTooLate(due, for: work.index, plan) {
+            return compensate(from: work.index, because: message, at: now)
+        }
         record.steps[work.index].error = message
         record.steps[work.index].retryAt = due
         return save(.released(due: due), then: .leave(.waiting(until: due)))
@@ -205,6 +246,7 @@ struct SagaMachine: Sendable {
 
     private mutating func compensate(from index: Int, because reason: String, at now: Int64) -> [Action] {
         record.steps[index].phase = .failed
+        record.steps[index].retryAt = nil
         record.steps[index].error = reason
         record.steps[index].endedAt = now
         record.error = "\(record.steps[index].name): \(reason)"

@@ -28,6 +28,14 @@ struct SagaMetrics: Sendable {
         ).increment()
     }
 
+    /// The retry budget had no leave for another attempt.
+    func postponed(_ saga: String, step: String, isCompensation: Bool) {
+        Counter(
+            label: "apus_saga_postponed_total",
+            dimensions: [("saga", saga), ("step", step), ("kind", isCompensation ? "compensation" : "action")]
+        ).increment()
+    }
+
     func counted(stuck: Int) {
         Meter(label: "apus_saga_stuck").set(Double(stuck))
     }

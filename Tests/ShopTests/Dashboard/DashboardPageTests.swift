@@ -6,7 +6,7 @@ struct DashboardPageTests {
     private func page(_ services: [DashboardSnapshot.Service] = [], orders: [RecentOrder] = []) throws -> String {
         try DashboardPage().html(
             DashboardView(
-                DashboardSnapshot(takenAt: 1_700_000_000_000, services: services, orders: .success(orders))))
+                DashboardSnapshot(takenAt: 1_700_000_000_000, services: services, orders: .init(list: orders))))
     }
 
     private func order(_ status: String = "pending", name: String = "Mug", steps: [OrderStep] = []) -> RecentOrder {
@@ -71,7 +71,7 @@ struct DashboardPageTests {
     }
 
     @Test func anOrderServiceThatIsAwayDoesNotTakeThePageWithIt() throws {
-        let snapshot = DashboardSnapshot(takenAt: 0, services: [], orders: .failure(.init(detail: "no instance")))
+        let snapshot = DashboardSnapshot(takenAt: 0, services: [], orders: .init(problem: "no instance"))
         let html = try DashboardPage().html(DashboardView(snapshot))
         #expect(html.contains("The order service does not answer: no instance"))
         #expect(!html.contains("No orders yet."))

@@ -13,14 +13,18 @@ final class LiveShop: Sendable {
     let port: Int
     private let folder: TemporaryDirectory
     private let arguments: [String]
+    private let environment: [String: String]
     private let process = Locked<Process?>(nil)
     private let starts = Locked(0)
 
-    /// - Parameter arguments: further ones for `shop run`.
-    init(arguments: [String] = []) async throws {
+    /// - Parameters:
+    ///   - arguments: further ones for `shop run`.
+    ///   - environment: further variables.
+    init(arguments: [String] = [], environment: [String: String] = [:]) async throws {
         folder = try TemporaryDirectory()
         data = folder.file("data")
         self.arguments = arguments
+        self.environment = environment
         port = try await freePorts(1)[0]
     }
 
@@ -34,6 +38,7 @@ final class LiveShop: Sendable {
         let process = Process()
         process.executableURL = try BuiltProgram.url("shop")
         process.arguments = ["run", "--port", String(port), "--data", data, "--log-level", "error"] + arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardOutput = FileHandle(forWritingAtPath: folder.file("out"))
         let errors = FileHandle(forWritingAtPath: log)
         try errors?.seekToEnd()
@@ -94,13 +99,25 @@ final class LiveShop: Sendable {
     }
 
     /// Resident memory in bytes.
-    var residentBytes: Int {
-        guard let id = process.withLock({ $0?.processIdentifier }),
-            let status = try? String(contentsOfFile: "/proc/\(id)/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
-            let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0.drop { $0 == "\t" }) })
-        else { return 0 }
-        return kilobytes * 1024
+    var residentBytes: Int { (status("VmRSS") ?? 0) * 1024 }
+
+    /// Threads of the process.
+    var threads: Int { status("Threads") ?? 0 }
+
+    /// Open files and sockets of the process.
+    var descriptors: Int {
+        guard let id = processID else { return 0 }
+        return (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/fd").count) ?? 0
+    }
+
+    var processID: Int32? { process.withLock { $0?.processIdentifier } }
+
+    /// A number in `/proc/PID/status`.
+    private func status(_ name: String) -> Int? {
+        guard let id = processID, let status = try? String(contentsOfFile: "/proc/\(id)/status", encoding: .utf8),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name + ":") })
+        else { return nil }
+        return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
     }
 
     /// Runs `shop audit` on the data.

@@ -32,6 +32,15 @@ enum CartAPI {
         let total: Money
         let currency: String
         let version: Int64
+        /// True when the inventory did not answer: names and prices are those it told of last. Absent otherwise.
+        var degraded: Bool?
+        /// Since when they may be old (RFC 3339), in a degraded answer.
+        var pricedAt: String?
+
+        enum CodingKeys: String, CodingKey {
+            case lines, total, currency, version, degraded
+            case pricedAt = "priced_at"
+        }
     }
 
     struct CheckoutRequest: Codable, Hashable, Sendable {

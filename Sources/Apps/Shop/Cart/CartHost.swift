@@ -7,7 +7,8 @@ enum CartHost {
         let verifier = TokenVerifier.make(platform)
         let client = platform.client
         let service = CartService(
-            database: try await platform.openDatabase(CartService.migrations), clock: platform.clock
+            database: try await platform.openDatabase(CartService.migrations), clock: platform.clock,
+            display: platform.policy(ShopPolicies.cartPrices, ShopPolicies.display)
         ) { ids in
             let path = "/internal/products?ids=\(ids.joined(separator: ","))"
             return try await client.get(InventoryService.name, path, as: InventoryAPI.ProductList.self).products

@@ -28,7 +28,7 @@ struct CartRoutes: Sendable {
     /// For the order service; the gateway does not lead here.
     private func addInternal(to router: Router<ServiceContext>) {
         router.get("/internal/carts/:user") { _, context in
-            try Response.json(try await service.cart(of: try context.identifier("user")))
+            try Response.json(try await service.cartToOrder(of: try context.identifier("user")))
         }
         router.post("/internal/carts/:user/checkout") { request, context in
             let body = try await request.decodeStrictly(as: CartAPI.CheckoutRequest.self, context: context)

@@ -1,4 +1,5 @@
 import ApusRPC
+import ApusResilience
 import ApusSQL
 
 /// Carts: what each user means to buy, shown with the inventory's names and prices of the moment.
@@ -8,20 +9,34 @@ struct CartService: Sendable {
 
     let store: CartStore
     let clock: WallClock
+    /// Over the questions to the inventory whose answer is only shown.
+    let display: ResiliencePolicy
+    private let known = KnownProducts()
     private let lookUp: @Sendable ([String]) async throws -> [Product]
 
     /// - Parameter lookUp: asks the inventory for those of up to `Cart.maxLines` products that exist.
     init(
         database: any SQLDatabase, clock: WallClock = .system,
+        display: ResiliencePolicy = ResiliencePolicy(ShopPolicies.cartPrices, ShopPolicies.display),
         lookUp: @escaping @Sendable ([String]) async throws -> [Product]
     ) {
         store = CartStore(database: database)
         self.clock = clock
+        self.display = display
         self.lookUp = lookUp
     }
 
+    /// The cart to look at: while the inventory is away, with the names and prices that it told of last.
+    ///
+    /// - Throws: `Problem`: the inventory's, when it is away and something in the cart was never heard of.
     func cart(of userID: String) async throws -> CartAPI.CartResponse {
-        try await priced(try await store.cart(of: userID))
+        try await shown(try await store.cart(of: userID))
+    }
+
+    /// The cart to order by: at the prices of this moment or not at all.
+    func cartToOrder(of userID: String) async throws -> CartAPI.CartResponse {
+        let cart = try await store.cart(of: userID)
+        return try priced(cart, by: cart.lines.isEmpty ? [] : try await products(cart.lines.map(\.productID)))
     }
 
     /// - Throws: `Problem`: 422 naming the field, `unknown-product` or `cart-full` among them; the inventory's.
@@ -31,11 +46,11 @@ struct CartService: Sendable {
         errors.check(
             (1...Cart.maxQuantity).contains(request.quantity), "quantity", "must be 1 to \(Cart.maxQuantity)")
         try errors.throwIfAny()
-        guard try await lookUp([request.productID]).contains(where: { $0.id == request.productID }) else {
-            throw Self.unknownProduct(request.productID)
-        }
+        guard
+            try await shownProducts([request.productID]).value.products.contains(where: { $0.id == request.productID })
+        else { throw Self.unknownProduct(request.productID) }
         switch try await store.add(request.quantity, of: request.productID, to: userID) {
-        case .changed(let cart): return try await priced(cart)
+        case .changed(let cart): return try await shown(cart)
         case .tooMany(let quantity):
             throw FieldErrors.fail(
                 "quantity",
@@ -92,9 +107,48 @@ struct CartService: Sendable {
         }
     }
 
+    private func products(_ ids: [String]) async throws -> [Product] {
+        let found = try await lookUp(ids)
+        known.remember(found, at: clock.milliseconds)
+        return found
+    }
+
+    /// The same, or else what the inventory told of last.
+    private func shownProducts(_ ids: [String]) async throws -> Degradable<KnownProducts.Found> {
+        do {
+            return try await display.run(
+                .safe, answers: Self.isAway,
+                fallback: { error in
+                    guard let found = known.find(ids) else { throw error }
+                    return found
+                }
+            ) { _ in
+                KnownProducts.Found(products: try await products(ids), asOf: clock.milliseconds)
+            }
+        } catch let error as ResilienceError where error.code == .fallbackFailed {
+            throw error.cause ?? error
+        }
+    }
+
+    private func shown(_ cart: Cart) async throws -> CartAPI.CartResponse {
+        guard !cart.lines.isEmpty else { return try priced(cart, by: []) }
+        let found = try await shownProducts(cart.lines.map(\.productID))
+        var response = try priced(cart, by: found.value.products)
+        if found.isDegraded {
+            response.degraded = true
+            response.pricedAt = WallClock.text(milliseconds: found.value.asOf)
+        }
+        return response
+    }
+
+    /// What the inventory refuses is its answer; only where there is none, old ones will do.
+    private static func isAway(_ error: any Error) -> Bool {
+        if let problem = error as? Problem { return problem.status >= 500 || problem.status == 429 }
+        return Fallback.answers(error)
+    }
+
     /// Products that are not sold any more drop out of what is shown; the version stays.
-    private func priced(_ cart: Cart) async throws -> CartAPI.CartResponse {
-        let found = cart.lines.isEmpty ? [] : try await lookUp(cart.lines.map(\.productID))
+    private func priced(_ cart: Cart, by found: [Product]) throws -> CartAPI.CartResponse {
         let products = Dictionary(found.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let lines = try cart.lines.compactMap { line -> CartAPI.Line? in
             guard let product = products[line.productID] else { return nil }

@@ -8,7 +8,9 @@ enum DashboardHost {
         let page = try DashboardPage()
         let source = DashboardSource(platform)
         let snapshots = FreshValue(maxAge: .seconds(1)) { await source.snapshot() }
+        let settings = SettingsRoutes(desk: platform.controls.settings)
         return platform.host { router in
+            settings.add(to: router)
             router.get("/") { _, _ in
                 let html = page.html(DashboardView(await snapshots.value))
                 var headers = HTTPFields()

@@ -21,10 +21,13 @@ struct DashboardSnapshot: Sendable {
     /// Milliseconds since 1970.
     let takenAt: Int64
     let services: [Service]
-    let orders: Result<[RecentOrder], OrdersUnavailable>
+    let orders: Orders
 
-    struct OrdersUnavailable: Error {
-        let detail: String
+    struct Orders: Sendable {
+        /// Nil when the order service has not been heard of yet.
+        var list: [RecentOrder]?
+        /// Why the list is old or not there.
+        var problem: String?
     }
 }
 

@@ -2,6 +2,7 @@ import ApusChannels
 import ApusCoordination
 import ApusPrimitives
 import ApusRPC
+import ApusResilience
 import AsyncHTTPClient
 import Foundation
 import NIOCore
@@ -18,30 +19,53 @@ struct DashboardSource: Sendable {
     static let orderCount = 20
 
     let directory: ServiceDirectory
-    let client: ServiceClient
+    let client: PeerClient
     let clock: WallClock
+    let policy: ResiliencePolicy
+    private let lastOrders = Locked<[RecentOrder]?>(nil)
 
     init(_ platform: ShopPlatform) {
         directory = platform.directory
         client = platform.client
         clock = platform.clock
+        policy = platform.policy(ShopPolicies.dashboardOrders, ShopPolicies.display)
     }
 
     func snapshot() async -> DashboardSnapshot {
-        async let orders = orders()
-        let services = await services()
-        return DashboardSnapshot(takenAt: clock.milliseconds, services: services, orders: await orders)
+        await RequestPriority.$current.withValue(.background) {
+            async let recent = orders()
+            let found = await services()
+            return DashboardSnapshot(takenAt: clock.milliseconds, services: found, orders: await recent)
+        }
     }
 
-    private func orders() async -> Result<[RecentOrder], DashboardSnapshot.OrdersUnavailable> {
+    /// The last orders; while the order service is away, those that it told of last.
+    private func orders() async -> DashboardSnapshot.Orders {
         do {
-            let path = "/internal/orders/recent?limit=\(Self.orderCount)"
-            let recent = try await client.get("order", path, as: RecentOrders.self)
-            return .success(recent.orders)
-        } catch let problem as Problem {
-            return .failure(.init(detail: problem.title))
+            let orders = try await policy.run(
+                .safe,
+                fallback: { error in
+                    guard let last = lastOrders.withLock({ $0 }) else { throw error }
+                    return last
+                }
+            ) { _ in
+                let path = "/internal/orders/recent?limit=\(Self.orderCount)"
+                let orders = try await client.get("order", path, as: RecentOrders.self).orders
+                lastOrders.withLock { $0 = orders }
+                return orders
+            }
+            return DashboardSnapshot.Orders(list: orders.value, problem: orders.reason.map(Self.detail))
         } catch {
-            return .failure(.init(detail: "it cannot be reached"))
+            return DashboardSnapshot.Orders(list: nil, problem: Self.detail(error))
+        }
+    }
+
+    private static func detail(_ error: any Error) -> String {
+        switch error {
+        case let problem as Problem: problem.title
+        case let error as ResilienceError where error.code == .fallbackFailed: error.cause.map(detail) ?? error.message
+        case let error as ResilienceError where error.code == .deadlineExceeded: "no answer in time"
+        default: "it cannot be reached"
         }
     }
 

@@ -4,7 +4,7 @@ extension DashboardView {
     init(_ snapshot: DashboardSnapshot) {
         let instances = snapshot.services.flatMap(\.instances)
         let up = instances.count { if case .up = $0.health { true } else { false } }
-        let orders = (try? snapshot.orders.get()) ?? []
+        let orders = snapshot.orders.list ?? []
         health = up == instances.count && up > 0 ? "good" : "bad"
         summary =
             up == instances.count
@@ -18,17 +18,13 @@ extension DashboardView {
                 instances: service.instances.map(Instance.init))
         }
         self.orders = orders.map { Order($0, now: snapshot.takenAt) }
-        switch snapshot.orders {
-        case .success:
-            let pending = orders.count { $0.status == "pending" }
-            ordersSummary = orders.isEmpty ? "" : "\(pending) of the last \(orders.count) orders pending"
-            ordersProblem = nil
-            noOrders = orders.isEmpty
-        case .failure(let failure):
-            ordersSummary = ""
-            ordersProblem = "The order service does not answer: \(failure.detail)"
-            noOrders = false
+        let pending = orders.count { $0.status == "pending" }
+        ordersSummary = orders.isEmpty ? "" : "\(pending) of the last \(orders.count) orders pending"
+        ordersProblem = snapshot.orders.problem.map { why in
+            let old = snapshot.orders.list == nil ? "" : ". These are the orders of before"
+            return "The order service does not answer: \(why)\(old)"
         }
+        noOrders = orders.isEmpty && ordersProblem == nil
     }
 }
 

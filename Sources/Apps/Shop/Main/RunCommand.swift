@@ -18,6 +18,9 @@ struct RunCommand: AsyncParsableCommand {
             Exits with 0 after a signal, 1 when it cannot start (the port or the folder is in use, the folder cannot be \
             written, a file is damaged; one line says which), 64 for a wrong flag.
 
+            With SHOP_FAULTS=1 in the environment an operator can make services slow or failing, to see what the others \
+            make of it (docs/shop.md).
+
             Examples:
               shop                                  all of it, on http://127.0.0.1:8080
               shop --port 9000 --instances 2        two instances of each service

@@ -11,6 +11,8 @@ struct RunSettings: Sendable, Equatable {
     var parts = Set(ShopPart.allCases)
     var instances = InstancePlan()
     var logLevel = Logger.Level.notice
+    /// Whether faults can be switched on, for tests of what the shop bears.
+    var allowsFaults = false
 
     /// The text of each setting as it came; nil where it was not given.
     struct Given: Sendable {
@@ -54,6 +56,12 @@ struct RunSettings: Sendable, Equatable {
                 throw ValidationError("\(name): '\(text)' is not a log level; choose one of \(levels)")
             }
             logLevel = level
+        }
+        if let (text, name) = Self.pick(nil, "", environment, "SHOP_FAULTS") {
+            guard ["0", "1"].contains(text) else {
+                throw ValidationError("\(name): give 1 to let faults be switched on, or 0; '\(text)' is neither")
+            }
+            allowsFaults = text == "1"
         }
     }
 

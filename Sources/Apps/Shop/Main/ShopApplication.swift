@@ -11,6 +11,7 @@ import ServiceLifecycle
 struct ShopApplication: Sendable {
     let store: EmbeddedStore
     let directory: ServiceDirectory
+    let controls: ShopControls
     let members: [ShopMember]
     let gateway: Gateway?
 
@@ -21,14 +22,15 @@ struct ShopApplication: Sendable {
         // Whoever registered in this store ran in a process that is gone: what its ports are now, nobody knows.
         _ = try await store.delete(DeleteRangeRequest(.prefix(ServiceInstance.keyPrefix)))
         directory = ServiceDirectory(store: store, logger: logger)
-        let client = ServiceClient(directory: directory)
+        controls = ShopControls(store: store, allowsFaults: settings.allowsFaults, logger: logger)
+        let client = PeerClient(ServiceClient(directory: directory), controls: controls)
         var members: [ShopMember] = []
         for part in ShopPart.services where settings.parts.contains(part) {
             for number in 1...settings.instances.count(of: part) {
                 let instance = ShopInstance(part: part, id: "\(part.rawValue)-\(number)")
                 let platform = ShopPlatform(
                     instance: instance, store: store, directory: directory, client: client, data: settings.data,
-                    clock: clock, logger: logger)
+                    clock: clock, logger: logger, controls: controls)
                 members.append(ShopMember(instance, host: try await part.makeHost(platform)))
             }
         }
@@ -42,6 +44,7 @@ struct ShopApplication: Sendable {
     /// What runs, in the order of the start; it stops in the opposite order.
     var services: [any Service] {
         var services: [any Service] = [store, directory]
+        services += controls.services
         services += members as [any Service]
         if let gateway { services.append(GatewayAfter(members: members, directory: directory, gateway: gateway)) }
         return services

@@ -2,6 +2,7 @@ import ApusCoordination
 import ApusHosting
 import ApusObservability
 import ApusRPC
+import ApusResilience
 import ApusSQL
 import Foundation
 import Hummingbird
@@ -15,11 +16,13 @@ struct ShopPlatform: Sendable {
     let store: any CoordinationStore
     let directory: ServiceDirectory
     /// Calls other services by name.
-    let client: ServiceClient
+    let client: PeerClient
     /// The folder that holds each service's database file.
     let data: URL
     let clock: WallClock
     let logger: Logger
+    /// What the operator may change while the process runs; each instance adds its own.
+    let controls: ShopControls
 
     /// The path of a file in the data folder: `platform.file("payment.key")`.
     func file(_ name: String) -> String {
@@ -41,7 +44,14 @@ struct ShopPlatform: Sendable {
 
     /// The live settings of this service, in the namespace of its name. It is a `Service`: hand it to `host`.
     func config(_ defaults: [String: SettingValue]) -> ConfigCenter {
-        ConfigCenter(store: store, namespace: instance.service, defaults: defaults, logger: logger)
+        let center = ConfigCenter(store: store, namespace: instance.service, defaults: defaults, logger: logger)
+        controls.settings.add(center)
+        return center
+    }
+
+    /// A policy that the config center can change under its name, counted in the metrics.
+    func policy(_ name: String, _ configuration: ResiliencePolicy.Configuration) -> ResiliencePolicy {
+        controls.policy(name, configuration)
     }
 
     /// The host of this instance.
@@ -54,9 +64,17 @@ struct ShopPlatform: Sendable {
         var settings = HostSettings()
         settings.host = instance.host
         settings.port = instance.port
-        return try ServiceHost(
+        let host = try ServiceHost(
             instance.service, id: instance.id, store: store, settings: settings, health: health, logger: logger,
-            services: services, routes: routes)
+            services: services
+        ) { router in
+            if let faults = controls.faults {
+                router.add(middleware: FaultMiddleware(service: instance.service, desk: faults))
+            }
+            try routes(router)
+        }
+        controls.policies.add(host.policy, as: ShopPolicies.host(of: instance.part))
+        return host
     }
 }
 

@@ -2,7 +2,7 @@ import ApusRPC
 
 extension OrderPeers {
     /// The services of the shop, over HTTP.
-    init(calling client: ServiceClient) {
+    init(calling client: PeerClient) {
         self.init(
             cart: { user in try await client.get("cart", "/internal/carts/\(user)", as: CartSnapshot.self) },
             tokenize: { card in
@@ -49,7 +49,7 @@ extension OrderPeers {
 /// `{}`
 private struct NoBody: Encodable {}
 
-extension ServiceClient {
+extension PeerClient {
     /// One call of a saga's step.
     ///
     /// - Throws: `OrderRefusal` for a no, `OrderClaimLost`, or whatever leaves open what has happened.

@@ -1,3 +1,4 @@
+import ApusRPC
 import ApusResilience
 import ApusTransactions
 
@@ -15,7 +16,7 @@ enum OrderSaga {
                 step(.create, steps.create, undo: steps.uncreate),
                 step(.reserve, steps.reserve, undo: steps.unreserve),
                 step(.charge, timeout: .seconds(20), steps.charge, undo: steps.uncharge),
-                step(.confirm, retry: untilAnswered, steps.confirm, undo: nil),
+                step(.confirm, retry: untilAnswered, deadline: nil, steps.confirm, undo: nil),
             ])
     }
 
@@ -31,31 +32,45 @@ enum OrderSaga {
     static let untilUndone = RetryPolicy(
         maxAttempts: .max, baseDelay: .milliseconds(200), multiplier: 2, maxDelay: .seconds(30), jitter: .full)
 
+    /// No attempt of a step that can be undone begins later than this after its first: then the order is cancelled.
+    static let patience = Duration.seconds(120)
+
     private typealias Body = @Sendable (OrderSagaState, OrderPeers.Call) async throws -> Void
 
     private static func step(
-        _ name: Step, retry: RetryPolicy = retry, timeout: Duration = .seconds(10), _ body: @escaping Body,
-        undo: Body?
+        _ name: Step, retry: RetryPolicy = retry, timeout: Duration = .seconds(10), deadline: Duration? = patience,
+        _ body: @escaping Body, undo: Body?
     ) -> SagaStep<OrderSagaState> {
+        // Money and goods hang on it: what is only looked at has to stand back.
+        let priority = RequestPriority.critical
         let action: SagaStep<OrderSagaState>.Body = { state, context in
             do {
-                try await body(state, OrderPeers.Call(context))
+                let known = state
+                try await RequestPriority.$current.withValue(priority) {
+                    try await body(known, OrderPeers.Call(context))
+                }
             } catch let refusal as OrderRefusal {
                 throw SagaAbort(refusal.reason)
             }
         }
         var compensation: SagaStep<OrderSagaState>.Body?
         if let undo {
-            compensation = { state, context in try await undo(state, OrderPeers.Call(context)) }
+            compensation = { state, context in
+                let known = state
+                try await RequestPriority.$current.withValue(priority) {
+                    try await undo(known, OrderPeers.Call(context))
+                }
+            }
         }
         return SagaStep(
-            name.rawValue, retry: retry, timeout: timeout, compensationRetry: untilUndone, classify: classify,
-            action: action, compensation: compensation)
+            name.rawValue, retry: retry, timeout: timeout, deadline: deadline, compensationRetry: untilUndone,
+            classify: classify, action: action, compensation: compensation)
     }
 
     /// A call that ended without an answer is never a no: that is what `OrderRefusal` is for.
     private static let classify: @Sendable (any Error) -> RetryDecision = { error in
         if case .retryAfter(let delay) = RetryDecision.standard(error) { return .retryAfter(delay) }
+        if let delay = (error as? Problem)?.retryAfter { return .retryAfter(delay) }
         return .retry
     }
 }

@@ -26,7 +26,7 @@ struct OrderService: Sendable {
         let attempt = key.map { OrderStore.Attempt(key: $0, fingerprint: fingerprint(card)) }
         if let placed = try await find(attempt, of: user) { return placed }
         try await checkCapacity()
-        let cart = try await peers.cart(user)
+        let cart = try await Self.needing("cart") { try await peers.cart(user) }
         guard !cart.lines.isEmpty else {
             // The first of two equal requests may have taken the cart since this one looked for its order.
             if let placed = try await find(attempt, of: user) { return placed }
@@ -34,7 +34,7 @@ struct OrderService: Sendable {
                 "empty-cart", status: 422, title: "Empty Cart", detail: "There is nothing in the cart to order.")
         }
         guard cart.isSound else { throw Problem.badGateway("The prices of the cart do not add up.") }
-        let token = try await peers.tokenize(card)
+        let token = try await Self.needing("payment") { try await peers.tokenize(card) }
         return try await accept(cart, token, attempt, of: user)
     }
 
@@ -79,6 +79,22 @@ struct OrderService: Sendable {
                 detail: "This Idempotency-Key has an order that was paid with another card. Use a new key.")
         }
         return Placement(order: order, isNew: false)
+    }
+
+    /// Without an answer of `service` there is no order: nothing is written down yet, so nothing is lost or in doubt.
+    private static func needing<Value>(_ service: String, _ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let problem as Problem where problem.status >= 500 || problem.status == 429 {
+            var refusal = Problem(
+                "order-not-taken", status: 503, title: "Order Not Taken",
+                detail: "The order was not taken and nothing was charged, because a service that it needs is away: "
+                    + "\(problem.detail ?? problem.title) Send it again with the same Idempotency-Key.")
+            // It may have been another one behind the one that was asked.
+            refusal.extensions["service"] = problem.extensions["service"] ?? .string(service)
+            refusal.extensions["policy"] = problem.extensions["policy"]
+            throw refusal.retrying(after: problem.retryAfter ?? .seconds(1))
+        }
     }
 
     private func checkCapacity() async throws {

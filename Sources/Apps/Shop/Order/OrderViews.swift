@@ -87,12 +87,15 @@ struct OrderStep: Codable, Sendable, Equatable {
     let undoAttempts: Int
     let startedAt: String?
     let endedAt: String?
+    /// When it is tried again, while it waits because a service gave no answer.
+    let retryAt: String?
 
     enum CodingKeys: String, CodingKey {
         case name, phase, attempts
         case undoAttempts = "undo_attempts"
         case startedAt = "started_at"
         case endedAt = "ended_at"
+        case retryAt = "retry_at"
     }
 
     init(_ status: SagaStepStatus) {
@@ -102,11 +105,12 @@ struct OrderStep: Codable, Sendable, Equatable {
         undoAttempts = status.compensationAttempts
         startedAt = status.startedAt.map(Self.text)
         endedAt = status.endedAt.map(Self.text)
+        retryAt = status.retryAt.map(Self.text)
     }
 
     init(
         name: String, phase: String, attempts: Int, undoAttempts: Int = 0, startedAt: String? = nil,
-        endedAt: String? = nil
+        endedAt: String? = nil, retryAt: String? = nil
     ) {
         self.name = name
         self.phase = phase
@@ -114,6 +118,7 @@ struct OrderStep: Codable, Sendable, Equatable {
         self.undoAttempts = undoAttempts
         self.startedAt = startedAt
         self.endedAt = endedAt
+        self.retryAt = retryAt
     }
 
     private static func text(_ date: Date) -> String {

@@ -145,7 +145,8 @@ struct PaymentService: Sendable {
         case .ask, .silent:
             throw Problem(
                 "bank-silent", status: 502, title: "Bank Silent",
-                detail: "The bank did not say whether it has taken the money; ask again.", extensions: order)
+                detail: "The bank did not say whether it has taken the money; ask again.",
+                extensions: order.merging(["service": "bank"]) { $1 })
         case .unknownCard:
             throw Problem(
                 "unknown-card-token", status: 422, title: "Unknown Card Token",

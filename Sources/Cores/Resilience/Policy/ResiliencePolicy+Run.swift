@@ -54,8 +54,10 @@ extension ResiliencePolicy {
                 failure = self.failure(of: call, error, lateness, safety, classify, isFailure, at: now)
             }
             let wait = try failed(&call, failure, at: now)
-            do { try await time.sleep(for: wait) } catch { throw ended(call, .cancelled, at: time.now(), error) }
-            now = time.now()
+            if wait > .zero {
+                do { try await time.sleep(for: wait) } catch { throw ended(call, .cancelled, at: time.now(), error) }
+                now = time.now()
+            }
             refusal = again(&call, at: now)
         }
     }

@@ -4,6 +4,8 @@ public enum RetryDecision: Hashable, Sendable {
     case retry
     /// The same, but not before this time has passed, as with HTTP's `Retry-After`.
     case retryAfter(Duration)
+    /// The same, at once: it goes somewhere else, so that nobody is spared by a wait.
+    case retryElsewhere
     /// Another attempt is useless or unsafe: the error goes to the caller as it is.
     case stop
 

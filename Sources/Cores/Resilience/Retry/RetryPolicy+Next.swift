@@ -34,12 +34,14 @@ extension RetryPolicy {
         var asked = Duration.zero
         switch decision {
         case .stop: return .giveUp(.notRetryable)
-        case .retry: break
+        case .retry, .retryElsewhere: break
         case .retryAfter(let duration): asked = duration
         }
         guard n < maxAttempts else { return .giveUp(.attemptsExhausted) }
         guard asked <= maxDelay else { return .giveUp(.retryAfterTooLong(asked)) }
-        let wait = max(delay(afterAttempt: n, previous: previous, using: &random), asked)
+        let wait =
+            decision == .retryElsewhere
+            ? .zero : max(delay(afterAttempt: n, previous: previous, using: &random), asked)
         if let remaining, wait >= remaining { return .giveUp(.deadline(wait: wait)) }
         return .wait(wait)
     }

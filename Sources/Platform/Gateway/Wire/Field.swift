@@ -31,6 +31,8 @@ enum FieldKind: UInt8 {
                 self = .tracestate
             }
         case 11: if name.isText("traceparent") { self = .traceparent }
+        // A client could give itself the highest.
+        case 13: if name.isText("apus-priority") { self = .forwarded }
         case 14:
             if name.isText("content-length") {
                 self = .contentLength

@@ -1,0 +1,87 @@
+import ApusCoordination
+import ApusPrimitives
+import ApusResilience
+
+extension ServiceClient {
+    /// What the attempts of one call have seen.
+    private struct Tries {
+        var tried: Set<EndpointTable.Key> = []
+        var failure: Attempt.Failure?
+    }
+
+    /// The attempts of a call, each on another instance, as the policy of the service allows.
+    func attempts(
+        _ request: ServiceRequest, _ service: String, _ policy: ResiliencePolicy
+    ) async throws -> ServiceResponse {
+        let tries = Locked(Tries())
+        do {
+            return try await policy.run(
+                request.isRepeatable ? .idempotentByKey : .never,
+                classify: { self.decision(after: $0, of: request, to: service, tries) },
+                isFailure: { $0 is Attempt.Failure }
+            ) { _ in
+                let lease = try self.lease(of: service, tries)
+                switch try await self.attempt(request, on: lease) {
+                case .answer(let response): return response
+                case .failure(let failure):
+                    tries.withLock {
+                        $0.tried.insert(lease.key)
+                        $0.failure = failure
+                    }
+                    throw failure
+                }
+            }
+        } catch let failure as Attempt.Failure {
+            return try failure.result()
+        } catch let error as ResilienceError where error.code != .deadlineExceeded {
+            guard let failure = error.cause as? Attempt.Failure else { throw Self.refusal(error, of: service) }
+            return try failure.result(error.code == .retryBudgetExhausted ? error : nil)
+        }
+    }
+
+    private func decision(
+        after error: any Error, of request: ServiceRequest, to service: String, _ tries: Locked<Tries>
+    ) -> RetryDecision {
+        guard let failure = error as? Attempt.Failure, failure.isSafe || request.isRepeatable else { return .stop }
+        let tried = tries.withLock { $0.tried }
+        let instances = directory.instances(of: service)
+        let hasOther = endpoints.withLock { $0.hasOther(than: tried, in: instances, at: time.now()) }
+        return hasOther ? .retryElsewhere : .retry
+    }
+
+    /// An instance that was not tried yet; when all were, any again.
+    private func lease(of service: String, _ tries: Locked<Tries>) throws -> EndpointTable.Lease {
+        let seen = tries.withLock { $0 }
+        if let lease = try pick(service, besides: seen.tried, after: seen.failure) { return lease }
+        if seen.failure != nil {
+            tries.withLock { $0.tried = [] }
+            if let lease = try pick(service, besides: [], after: seen.failure) { return lease }
+        }
+        throw seen.failure?.problem ?? noInstance(of: service)
+    }
+
+    private func pick(
+        _ service: String, besides tried: Set<EndpointTable.Key>, after failure: Attempt.Failure?
+    ) throws -> EndpointTable.Lease? {
+        let instances = directory.instances(of: service)
+        var random = SystemRandomNumberGenerator()
+        do {
+            return try endpoints.withLock { table throws(ResilienceError) in
+                try table.pick(from: instances, besides: tried, at: time.now(), using: &random)
+            }
+        } catch {
+            // An answer that we have tells more than a breaker.
+            if failure != nil { return nil }
+            throw Problem.unavailable(
+                "\(service) is not called for now: \(error.message).", policy: "circuit-breaker",
+                retryAfter: error.retryAfter)
+        }
+    }
+
+    /// Nothing was sent.
+    private static func refusal(_ error: ResilienceError, of service: String) -> Problem {
+        .unavailable(
+            "\(service) is not called for now: \(error.message).", policy: error.code.rawValue,
+            retryAfter: error.retryAfter)
+    }
+}
