@@ -13,8 +13,8 @@ import Testing
         func name(_ service: String) -> String {
             policies.policy(of: service, on: ManualTime().source, Logger(label: "test")).name
         }
-        for number in 0..<ClientPolicies.maxServices { #expect(name("s\(number)") == "s\(number)") }
-        #expect(name("one too many") == "other services" && name("s0") == "s0")
+        for number in 0..<ClientPolicies.maxServices { #expect(name("s\(number)") == "s\(number) client") }
+        #expect(name("one too many") == "other clients" && name("s0") == "s0 client")
         #expect(policies.update(.off).count == ClientPolicies.maxServices + 1)
     }
 

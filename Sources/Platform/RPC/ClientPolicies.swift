@@ -22,7 +22,8 @@ struct ClientPolicies {
         if let policy = policies[service] { return policy }
         if policies.count >= Self.maxServices, let others { return others }
         let isOther = policies.count >= Self.maxServices
-        let name = isOther ? "other services" : service
+        // The host of the client may have a policy for the service too: they are told apart by name.
+        let name = isOther ? "other clients" : "\(service) client"
         let metrics = PolicyMetrics(name, logger: logger)
         let policy = ResiliencePolicy(name, configuration.withoutDeadline, on: time, onEvent: metrics.record)
         if isOther { others = policy } else { policies[service] = policy }
