@@ -130,6 +130,25 @@ import Testing
         }
     }
 
+    @Test func `deadlines that nothing can meet do not make the limit fall`() async throws {
+        let latch = Latch()
+        try await HostBench.run(routes: { router in
+            router.get("/wait") { _, _ in
+                try await latch.wait()
+                return "done"
+            }
+        }) { bench in
+            let connection = try await bench.connect()
+            // Longer than a window of the limit, and more requests than one needs.
+            for _ in 0..<80 {
+                try await connection.send(HostBench.text("GET", "/wait", headers: "apus-timeout-ms: 5\r\n"))
+                _ = try await connection.response().problem(504)
+            }
+            await connection.close()
+            #expect(bench.host.policy.snapshot().limit == 256)
+        }
+    }
+
     @Test func `a rate limit refuses with 429, and health is not counted`() async throws {
         try await HostBench.run(
             changing: { $0.rateLimit = RateLimiter.Configuration(permits: 2, per: .seconds(3600)) },

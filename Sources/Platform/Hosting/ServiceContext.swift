@@ -9,6 +9,8 @@ public struct ServiceContext: RequestContext, RemoteAddressRequestContext {
     public var coreContext: CoreRequestContextStorage
     /// When the caller stops waiting. Also `Deadline.current`.
     public internal(set) var deadline: Deadline?
+    /// The caller gave the service hardly any time: that its deadline passes tells nothing about how busy the service is.
+    var isHurried = false
     /// The span of this request. Also `TraceContext.current`.
     public internal(set) var trace: TraceContext
     /// Who is asking; set by a middleware that has checked it.

@@ -23,6 +23,8 @@ struct ServiceResponder: HTTPResponder {
     private static let unmatched = "NotFound"
     /// Answered whatever the load: an overloaded service is still alive.
     private static let unlimitedPaths: Set<String> = ["/livez", "/readyz", "/metrics"]
+    /// Anybody could have the limit fall otherwise, with deadlines that nothing can meet.
+    private static let fairTime = Duration.milliseconds(500)
 
     func respond(to request: Request, context: ServiceContext) async throws -> Response {
         let start = time.now()
@@ -31,7 +33,9 @@ struct ServiceResponder: HTTPResponder {
             tracestate: request.headers.values(TraceContext.stateHeader))
         var context = context
         context.trace = trace
-        context.deadline = deadline(of: request, at: start)
+        let deadline = deadline(of: request, at: start)
+        context.deadline = deadline
+        context.isHurried = deadline.remaining(at: start) < min(Self.fairTime, settings.requestTimeout)
         let priority = priority(of: request)
         let answer = await TraceContext.$current.withValue(trace) {
             await RequestPriority.$current.withValue(priority) { await self.answer(request, context: context) }
@@ -80,7 +84,11 @@ struct ServiceResponder: HTTPResponder {
             return try await policy.run { _ in
                 metrics.inFlight.increment()
                 defer { metrics.inFlight.decrement() }
-                return try await handled(request, context: context)
+                do {
+                    return try await handled(request, context: context)
+                } catch let late as ResilienceError where context.isHurried && late.code == .deadlineExceeded {
+                    throw Problem(thrown: late) ?? .timeout("The deadline passed.")
+                }
             }
         } catch let refusal as ResilienceError {
             // What a handler threw may be the refusal of another policy, on its way out.
