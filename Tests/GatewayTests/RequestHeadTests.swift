@@ -155,6 +155,12 @@ import Testing
         #expect(write(head, trusts: true).contains("X-Forwarded-For: 6.6.6.6"))
     }
 
+    @Test func aStrangerGivesHimselfNoPriority() throws {
+        let head = try parse("GET / HTTP/1.1\r\nHost: a\r\nApus-Priority: critical\r\n\r\n").get()
+        #expect(!write(head).contains { $0.lowercased().hasPrefix("apus-priority") })
+        #expect(write(head, trusts: true).contains("Apus-Priority: critical"))
+    }
+
     @Test func aTrustedProxyKnowsTheWayBefore() throws {
         let head = try parse(
             "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: shop\r\n\r\n"

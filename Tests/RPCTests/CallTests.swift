@@ -51,6 +51,16 @@ import Testing
         }
     }
 
+    @Test func `a priority goes along unless it is the normal one`() async throws {
+        let server = try await StubServer.start("one") { _ in .json(#"{"name":"mug"}"#) }
+        try await ClientBench.run([server]) { bench in
+            for priority in RequestPriority.allCases {
+                _ = try await RequestPriority.$current.withValue(priority) { try await bench.get() }
+            }
+            #expect(server.calls.map { $0.header("apus-priority") } == ["sheddable", "background", nil, "critical"])
+        }
+    }
+
     @Test func `the problem that the service answered is thrown with its status`() async throws {
         let server = try await StubServer.start("one") { call in
             switch call.path {
