@@ -80,7 +80,7 @@ extension LiveTests {
             let problem = try refused.decode(Problem.self)
             #expect(refused.status == 503 && problem.slug == "order-not-taken", "\(refused.text)")
             #expect(problem.extensions["service"] == "inventory", "\(refused.text)")
-            #expect(problem.extensions["policy"] == "inventory rate limit", "\(refused.text)")
+            #expect(problem.extensions["policy"] == "inventory calls rate limit", "\(refused.text)")
 
             try await boss.mustSet("resilience", "inventory", to: "")
             try await eventually(within: .seconds(20)) {

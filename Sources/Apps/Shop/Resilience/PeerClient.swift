@@ -19,7 +19,10 @@ struct PeerClient: Sendable {
     init(_ client: ServiceClient, controls: ShopControls) {
         self.client = client
         policies = Dictionary(
-            ShopPart.services.map { ($0.rawValue, controls.policy(ShopPolicies.calls(of: $0), Self.calls)) },
+            ShopPart.services.map { part in
+                let title = "\(part.rawValue) calls"
+                return (part.rawValue, controls.policy(ShopPolicies.calls(of: part), Self.calls, title: title))
+            },
             uniquingKeysWith: { first, _ in first })
     }
 

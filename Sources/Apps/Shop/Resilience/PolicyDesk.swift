@@ -14,9 +14,15 @@ final class PolicyDesk: Service {
 
     private struct Seat {
         /// All of one name: each instance of a service has its own for what comes in.
-        var policies: [(policy: ResiliencePolicy, builtIn: ResiliencePolicy.Configuration)] = []
+        var policies: [Policy] = []
         /// The setting that was looked at last, valid or not.
         var text = ""
+    }
+
+    /// How one is set, without more of it than this needs.
+    private struct Policy {
+        let builtIn: ResiliencePolicy.Configuration
+        let update: @Sendable (ResiliencePolicy.Configuration) -> Void
     }
 
     let center: ConfigCenter
@@ -32,9 +38,16 @@ final class PolicyDesk: Service {
 
     /// Takes care of a policy from now on. It is as built until the store was read.
     func add(_ policy: ResiliencePolicy, as name: String) {
-        let builtIn = policy.configuration
+        add(name, builtIn: policy.configuration) { policy.update($0) }
+    }
+
+    /// The same for whatever else is set like a policy.
+    func add(
+        _ name: String, builtIn: ResiliencePolicy.Configuration,
+        update: @escaping @Sendable (ResiliencePolicy.Configuration) -> Void
+    ) {
         seats.withLock { seats in
-            seats[name, default: Seat()].policies.append((policy, builtIn))
+            seats[name, default: Seat()].policies.append(Policy(builtIn: builtIn, update: update))
             // So that the new one is told what the others know.
             seats[name]?.text = ""
         }
@@ -66,24 +79,27 @@ final class PolicyDesk: Service {
     }
 
     private func apply(_ name: String) {
-        guard case .string(let text) = center.value(for: name) else { return }
-        let policies = seats.withLock {
-            seats -> [(policy: ResiliencePolicy, builtIn: ResiliencePolicy.Configuration)] in
-            guard let seat = seats[name], seat.text != text else { return [] }
-            seats[name]?.text = text
-            return seat.policies
-        }
-        do throws(PolicyFlaw) {
-            for (policy, builtIn) in policies { policy.update(try builtIn.changed(by: text)) }
-            if !policies.isEmpty {
-                logger.notice(
-                    "a resilience policy is changed",
-                    metadata: ["policy": "\(name)", "setting": "\(text.prefix(1000))"])
+        // Under the lock as a whole: the later setting must not be overtaken by the one before.
+        let outcome = seats.withLock { seats -> (text: String, flaw: PolicyFlaw?)? in
+            guard case .string(let text) = center.value(for: name), let seat = seats[name], seat.text != text else {
+                return nil
             }
-        } catch {
+            seats[name]?.text = text
+            do throws(PolicyFlaw) {
+                for policy in seat.policies { policy.update(try policy.builtIn.changed(by: text)) }
+                return (text, nil)
+            } catch {
+                return (text, error)
+            }
+        }
+        guard let outcome else { return }
+        var metadata: Logger.Metadata = ["policy": "\(name)", "setting": "\(outcome.text.prefix(1000))"]
+        if let flaw = outcome.flaw {
+            metadata["reason"] = "\(flaw)"
             logger.error(
-                "a resilience policy's setting is refused: the policy stays as it is",
-                metadata: ["policy": "\(name)", "reason": "\(error)", "setting": "\(text.prefix(1000))"])
+                "a resilience policy's setting is refused: the policy stays as it is", metadata: metadata)
+        } else {
+            logger.notice("a resilience policy is changed", metadata: metadata)
         }
     }
 }

@@ -23,9 +23,13 @@ struct ShopControls: Sendable {
     /// What has to run before the services do.
     var services: [any Service] { [policies] + (faults.map { [$0 as any Service] } ?? []) }
 
-    func policy(_ name: String, _ configuration: ResiliencePolicy.Configuration) -> ResiliencePolicy {
-        let metrics = PolicyMetrics(name, logger: logger)
-        let policy = ResiliencePolicy(name, configuration, onEvent: metrics.record)
+    /// - Parameter title: in errors and metrics; nil for the name of its setting.
+    func policy(
+        _ name: String, _ configuration: ResiliencePolicy.Configuration, title: String? = nil
+    ) -> ResiliencePolicy {
+        let title = title ?? name
+        let metrics = PolicyMetrics(title, logger: logger)
+        let policy = ResiliencePolicy(title, configuration, onEvent: metrics.record)
         policies.add(policy, as: name)
         return policy
     }
