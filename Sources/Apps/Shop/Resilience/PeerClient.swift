@@ -10,14 +10,17 @@ struct PeerClient: Sendable {
     let client: ServiceClient
     private let policies: [String: ResiliencePolicy]
 
-    /// No retry: the client below tries other instances, and the sagas and customers above know how long it makes sense.
-    /// No deadline: that of the request holds.
+    /// No retry: the client below tries other instances within a budget, and the sagas and customers above know how long it
+    /// makes sense. No deadline: that of the request holds.
     static let calls = ResiliencePolicy.Configuration(
         bulkhead: Bulkhead.Configuration(maxConcurrent: 128, maxWaiting: 128, maxWait: .milliseconds(500)),
         breaker: CircuitBreaker.Configuration(window: .time(.seconds(10), buckets: 10), openFor: .seconds(2)))
 
     init(_ client: ServiceClient, controls: ShopControls) {
         self.client = client
+        controls.policies.add(ShopPolicies.serviceClient, builtIn: ServiceClientSettings().policy) {
+            client.update($0)
+        }
         policies = Dictionary(
             ShopPart.services.map { part in
                 let title = "\(part.rawValue) calls"

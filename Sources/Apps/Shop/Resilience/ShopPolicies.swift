@@ -13,8 +13,11 @@ enum ShopPolicies {
     /// The list of orders on the page.
     static let dashboardOrders = "dashboard-orders"
 
+    /// Of the client below all calls: each service has one of its own, all set alike.
+    static let serviceClient = "service-client"
+
     static let names =
-        ShopPart.services.flatMap { [calls(of: $0), host(of: $0)] } + [cartPrices, dashboardOrders]
+        ShopPart.services.flatMap { [calls(of: $0), host(of: $0)] } + [cartPrices, dashboardOrders, serviceClient]
 
     /// For what has something else to show: whoever looks does not wait for long. The calls below have policies of their
     /// own.
