@@ -166,6 +166,26 @@ import Testing
         }
     }
 
+    @Test func aBudgetThatIsChangedInUseKeepsItsCountAndEachStepHasItsOwn() {
+        func configuration(_ floor: Double) -> RetryBudget.Configuration {
+            RetryBudget.Configuration(share: 2, floorPerSecond: floor, window: .seconds(1))
+        }
+        let budgets = SagaBudgets(configuration(3))
+        let now = MonotonicTime.zero
+        func leaves(_ step: String, undo: Bool = false) -> Int {
+            (0..<100).prefix { _ in budgets.withdraw("s", step, isCompensation: undo, at: now) == nil }.count
+        }
+        #expect(leaves("a") == 3 && leaves("b") == 3 && leaves("a", undo: true) == 3)
+        budgets.update(configuration(5), at: now)
+        #expect(leaves("a") == 2, "three of five are used")
+        budgets.succeeded("s", "a", isCompensation: false, at: now)
+        #expect(leaves("a") == 2 && leaves("b") == 2)
+        let wait = budgets.withdraw("s", "a", isCompensation: false, at: now) ?? .zero
+        #expect(wait > .zero && wait <= .seconds(1))
+        budgets.update(nil, at: now)
+        #expect(leaves("a") == 100)
+    }
+
     @Test func neverMoreThanTheBoundAtTheSameTime() async throws {
         let bench = try await Bench()
         let coordinator = bench.coordinator { $0.maxConcurrent = 3 }

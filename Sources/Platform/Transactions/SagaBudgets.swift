@@ -11,11 +11,24 @@ final class SagaBudgets: Sendable {
         let isCompensation: Bool
     }
 
-    private let configuration: RetryBudget.Configuration?
-    private let budgets = Locked<[Key: RetryBudget]>([:])
+    private struct State {
+        var configuration: RetryBudget.Configuration?
+        var budgets: [Key: RetryBudget] = [:]
+    }
+
+    private let state: Locked<State>
 
     init(_ configuration: RetryBudget.Configuration?) {
-        self.configuration = configuration
+        state = Locked(State(configuration: configuration))
+    }
+
+    /// Budgets that are there keep what they have counted.
+    func update(_ configuration: RetryBudget.Configuration?, at now: MonotonicTime) {
+        state.withLock { state in
+            state.configuration = configuration
+            guard let configuration else { return }
+            for key in Array(state.budgets.keys) { state.budgets[key]?.reconfigure(configuration, at: now) }
+        }
     }
 
     /// An attempt succeeded, and pays for others.
@@ -39,9 +52,10 @@ final class SagaBudgets: Sendable {
 
     @discardableResult
     private func change<Result: Sendable>(_ key: Key, _ body: (inout RetryBudget) -> Result) -> Result? {
-        guard let configuration else { return nil }
-        return budgets.withLock { budgets in
-            body(&budgets[key, default: RetryBudget("\(key.saga)/\(key.step)", configuration: configuration)])
+        state.withLock { state in
+            guard let configuration = state.configuration else { return nil }
+            return body(
+                &state.budgets[key, default: RetryBudget("\(key.saga)/\(key.step)", configuration: configuration)])
         }
     }
 }

@@ -120,6 +120,11 @@ public final class SagaCoordinator: Service {
         wake(id)
     }
 
+    /// Replaces `Settings.retryBudget` while it is in use; what was counted stays.
+    public func update(retryBudget: RetryBudget.Configuration?) {
+        budgets.update(retryBudget, at: time.now())
+    }
+
     /// Nil when there is no such saga, or it was purged.
     public func status(of id: String) async throws -> SagaStatus? {
         try await store.status(of: id, known: Set(names), at: wallClock())

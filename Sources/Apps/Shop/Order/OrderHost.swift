@@ -1,5 +1,6 @@
 import ApusCoordination
 import ApusHosting
+import ApusResilience
 import ApusTransactions
 import Hummingbird
 
@@ -16,6 +17,10 @@ enum OrderHost {
             database: database, owner: platform.instance.id, settings: settings,
             wallClock: { [clock = platform.clock] in clock.milliseconds }, logger: platform.logger)
         coordinator.register(saga)
+        let budget = ResiliencePolicy.Configuration(retryBudget: settings.retryBudget)
+        platform.controls.policies.add(ShopPolicies.orderSteps, builtIn: budget) {
+            coordinator.update(retryBudget: $0.retryBudget)
+        }
         let config = platform.config(OrderSettings.defaults)
         let service = OrderService(
             store: store, peers: peers, coordinator: coordinator, saga: saga,

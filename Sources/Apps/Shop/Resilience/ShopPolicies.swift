@@ -16,8 +16,13 @@ enum ShopPolicies {
     /// Of the client below all calls: each service has one of its own, all set alike.
     static let serviceClient = "service-client"
 
+    /// Of the steps of all orders: only the retry budget is a matter of settings.
+    static let orderSteps = "order-steps"
+
     static let names =
-        ShopPart.services.flatMap { [calls(of: $0), host(of: $0)] } + [cartPrices, dashboardOrders, serviceClient]
+        ShopPart.services.flatMap { [calls(of: $0), host(of: $0)] } + [
+            cartPrices, dashboardOrders, serviceClient, orderSteps,
+        ]
 
     /// For what has something else to show: whoever looks does not wait for long. The calls below have policies of their
     /// own.
