@@ -27,7 +27,7 @@ ROWS = {
     "off": "a policy with every part off", "deadline": "deadline", "rate-limit": "rate limit",
     "load-shedding": "load shedding", "bulkhead": "bulkhead", "retry": "retry and its budget", "breaker": "breaker",
     "adaptive-breaker": "adaptive breaker", "attempt-timeout": "attempt timeout",
-    "nested": "standard, under a deadline of the caller", "standard": "standard", "everything": "standard and a rate limit",
+    "nested": "standard without its attempt timeout, under a deadline of the caller", "standard": "standard", "everything": "standard and a rate limit",
     "observed": "standard, with a listener", "waiting": "standard, the call gives up its thread once",
 }
 PEERLESS = {"load-shedding", "adaptive-breaker", "nested", "observed"}
