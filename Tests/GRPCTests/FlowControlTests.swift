@@ -16,19 +16,6 @@ import Testing
         (http2.streamWindow + http2.streamQueueBytes + 128 * 1024) / Self.size + 4
     }
 
-    /// Waits until `count` has stayed the same over many polls.
-    private func settled(_ count: @Sendable () -> Int) async throws -> Int {
-        var last = -1
-        var same = 0
-        try await eventually {
-            let now = count()
-            same = now == last ? same + 1 : 0
-            last = now
-            return same > 50 && now > 0
-        }
-        return last
-    }
-
     @Test(.timeLimit(.minutes(1))) func `a client that does not read stops its server's writer`() async throws {
         let sent = Locked(0)
         let message = message

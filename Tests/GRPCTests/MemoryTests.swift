@@ -24,18 +24,6 @@ import Testing
         return try residentBytes() - before
     }
 
-    /// Waits until `count` has stayed the same over many polls.
-    private func settled(_ count: @Sendable () -> Int) async throws {
-        var last = -1
-        var same = 0
-        try await eventually {
-            let now = count()
-            same = now == last ? same + 1 : 0
-            last = now
-            return same > 50 && now > 0
-        }
-    }
-
     /// Five peers with twenty streams each, windows wide open, that never read their sockets. A stream holds its queue and its pipe
     /// (64 KiB each) and a message, a connection 128 KiB of output and what NIO and the system take.
     @Test(.timeLimit(.minutes(2))) func `peers that do not read`() async throws {

@@ -157,15 +157,7 @@ import Testing
                 try await client.stream(raw: "test.Echo/Stream", options: patient) { call in
                     try await call.requests.send(ByteBuffer(string: "a"))
                     _ = try await call.replies.next()
-                    // Five pings of 17 bytes, and their answers.
-                    _ = proxy.takeCounts()
-                    var seen = CountingProxy.Counts()
-                    try await eventually {
-                        let counts = proxy.takeCounts()
-                        seen.toServer += counts.toServer
-                        seen.toClient += counts.toClient
-                        return seen.toServer >= 5 * 17 && seen.toClient >= 5 * 17
-                    }
+                    try await proxy.waitForPings(5)
                     try await call.requests.send(ByteBuffer(string: "b"))
                     #expect(try await call.replies.next() == ByteBuffer(string: "b"))
                     #expect(server.connectionCount == 1)

@@ -1,6 +1,7 @@
 import ApusPrimitives
 import NIOCore
 import NIOPosix
+import TestSupport
 
 /// Passes bytes on, and counts them: what was really compressed shows on the wire only.
 final class CountingProxy: Sendable {
@@ -52,6 +53,20 @@ final class CountingProxy: Sendable {
             }
             .bind(host: "127.0.0.1", port: 0).get()
         return CountingProxy(channel: channel, counted: counted)
+    }
+}
+
+extension CountingProxy {
+    /// Waits until so many pings, of 17 bytes each, have gone either way, or pongs; nothing else may be under way.
+    func waitForPings(_ count: Int) async throws {
+        _ = takeCounts()
+        var seen = Counts()
+        try await eventually {
+            let counts = takeCounts()
+            seen.toServer += counts.toServer
+            seen.toClient += counts.toClient
+            return seen.toServer >= count * 17 && seen.toClient >= count * 17
+        }
     }
 }
 

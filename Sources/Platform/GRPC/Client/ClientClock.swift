@@ -13,26 +13,27 @@ struct ClientClock {
 
     private let settings: GRPCClientSettings
     private var idleSince: MonotonicTime?
-    private var pingSent: MonotonicTime?
+    private var keepalive: Keepalive
     private var isShuttingDown = false
 
     init(settings: GRPCClientSettings, now: MonotonicTime) {
         self.settings = settings
+        keepalive = Keepalive(timeout: settings.keepaliveTimeout)
         idleSince = now
     }
 
     mutating func idle(since moment: MonotonicTime) { idleSince = moment }
     mutating func callBegan() { idleSince = nil }
-    mutating func ponged() { pingSent = nil }
+    mutating func ponged() { keepalive.ponged() }
 
-    private var mayPing: Bool { idleSince == nil || settings.keepaliveWithoutCalls }
+    private var interval: Duration? {
+        idleSince == nil || settings.keepaliveWithoutCalls ? settings.keepaliveInterval : nil
+    }
 
     func nextMoment(lastRead: MonotonicTime) -> MonotonicTime {
         var next = MonotonicTime.distantFuture
         if let idleSince, let maxIdle = settings.maxIdle, !isShuttingDown { next = idleSince + maxIdle }
-        if let pingSent { return min(next, pingSent + settings.keepaliveTimeout) }
-        guard let interval = settings.keepaliveInterval, mayPing else { return next }
-        return min(next, lastRead + interval)
+        return min(next, keepalive.nextMoment(lastRead: lastRead, interval: interval))
     }
 
     mutating func tick(now: MonotonicTime, lastRead: MonotonicTime, hasCalls: Bool) -> Action {
@@ -40,16 +41,10 @@ struct ClientClock {
             isShuttingDown = true
             return .shutDown
         }
-        if let sent = pingSent {
-            if lastRead > sent {
-                pingSent = nil
-            } else if now >= sent + settings.keepaliveTimeout {
-                return .close("no answer to a ping within \(settings.keepaliveTimeout)")
-            }
-            return .nothing
+        switch keepalive.tick(now: now, lastRead: lastRead, interval: interval) {
+        case .nothing: return .nothing
+        case .ping: return .ping(Self.keepalivePing)
+        case .close(let reason): return .close(reason)
         }
-        guard let interval = settings.keepaliveInterval, mayPing, now >= lastRead + interval else { return .nothing }
-        pingSent = now
-        return .ping(Self.keepalivePing)
     }
 }

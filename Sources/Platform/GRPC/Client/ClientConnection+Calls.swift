@@ -152,12 +152,7 @@ extension ClientConnection {
                 if free > 0 { http2.consumed(free, on: stream) }
             } else {
                 http2.consumed(bytes.readableBytes, on: stream)
-                while let message = try call.decoder.next() {
-                    guard call.message == nil else {
-                        throw GRPCError(.internalError, "a second message in a unary call")
-                    }
-                    call.message = message
-                }
+                try call.decoder.takeOnly(into: &call.message)
             }
         } catch {
             return cancel(call, GRPCError(thrown: error))

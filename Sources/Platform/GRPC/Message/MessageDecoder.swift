@@ -58,4 +58,14 @@ struct MessageDecoder {
             throw GRPCError(.internalError, "a message is compressed and no encoding was named", reach: .answered)
         }
     }
+
+    /// Takes the one message of a unary call, when it has come whole.
+    ///
+    /// - Throws: as `next`, and `.internalError` when there is a second message.
+    mutating func takeOnly(into message: inout ByteBuffer?) throws(GRPCError) {
+        while let next = try next() {
+            guard message == nil else { throw GRPCError(.internalError, "a second message in a unary call") }
+            message = next
+        }
+    }
 }

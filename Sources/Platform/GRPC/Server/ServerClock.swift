@@ -21,12 +21,13 @@ struct ServerClock {
     var handshakeIsDone = false
     private var idleSince: MonotonicTime?
     private var shutDownAt: MonotonicTime?
-    private var pingSent: MonotonicTime?
+    private var keepalive: Keepalive
     private var lastPing: MonotonicTime?
     private var strikes = 0
 
     init(settings: GRPCServerSettings, now: MonotonicTime, spread: Double = .random(in: 0.9...1.1)) {
         self.settings = settings
+        keepalive = Keepalive(timeout: settings.keepaliveTimeout)
         opened = now
         age = settings.maxAge.map { now + $0 * spread } ?? .distantFuture
         idleSince = now
@@ -37,7 +38,7 @@ struct ServerClock {
         idleSince = nil
         handshakeIsDone = true
     }
-    mutating func ponged() { pingSent = nil }
+    mutating func ponged() { keepalive.ponged() }
 
     /// True when the client has pinged too often.
     ///
@@ -62,8 +63,7 @@ struct ServerClock {
             next = min(next, age)
             if let idleSince, let maxIdle = settings.maxIdle { next = min(next, idleSince + maxIdle) }
         }
-        let keepalive = pingSent.map { $0 + settings.keepaliveTimeout } ?? lastRead + settings.keepaliveInterval
-        return min(next, keepalive)
+        return min(next, keepalive.nextMoment(lastRead: lastRead, interval: settings.keepaliveInterval))
     }
 
     mutating func tick(now: MonotonicTime, lastRead: MonotonicTime, hasCalls: Bool) -> Action {
@@ -79,16 +79,10 @@ struct ServerClock {
             shutDownAt = now
             return .shutDown
         }
-        if let sent = pingSent {
-            if lastRead > sent {
-                pingSent = nil
-            } else if now >= sent + settings.keepaliveTimeout {
-                return .close("no answer to a ping within \(settings.keepaliveTimeout)")
-            }
-        } else if now >= lastRead + settings.keepaliveInterval {
-            pingSent = now
-            return .ping(Self.keepalivePing)
+        switch keepalive.tick(now: now, lastRead: lastRead, interval: settings.keepaliveInterval) {
+        case .nothing: return .nothing
+        case .ping: return .ping(Self.keepalivePing)
+        case .close(let reason): return .close(reason)
         }
-        return .nothing
     }
 }

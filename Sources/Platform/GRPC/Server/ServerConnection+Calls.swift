@@ -91,12 +91,7 @@ extension ServerConnection {
     /// The message of a unary call: its bytes are given back as they come, and its length is bounded.
     private func collect(_ call: ServerStream, _ count: Int) throws(GRPCError) {
         http2.consumed(count, on: call.stream)
-        while let message = try call.decoder.next() {
-            guard call.message == nil else {
-                throw GRPCError(.internalError, "a second message in a unary call")
-            }
-            call.message = message
-        }
+        try call.decoder.takeOnly(into: &call.message)
         release(call)
         call.heldBytes = call.decoder.pendingBytes + (call.message?.readableBytes ?? 0)
         heldBytes += call.heldBytes
