@@ -158,6 +158,7 @@ house.system("CZlib", folder: "Platform")
 house.platform(
     "GRPC", on: ["Primitives", "Resilience", "Observability", "CZlib"],
     using: [.deque, .lifecycle, .logging, .metrics, .nioCore, .nioPosix, .nioSSL, .nioTLS, .protobuf])
+house.platform("EtcdAPI", on: ["Primitives", "KV", "GRPC"], using: [.protobuf])
 house.platform("SQL", on: ["Primitives", "Resilience"], using: [.grdb])
 house.platform("Storage", on: ["Primitives"])
 house.platform(
