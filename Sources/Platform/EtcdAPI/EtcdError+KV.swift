@@ -1,3 +1,4 @@
+import ApusGRPC
 public import ApusKV
 
 extension EtcdError {

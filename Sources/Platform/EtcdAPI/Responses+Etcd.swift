@@ -1,5 +1,7 @@
+import ApusGRPC
 public import ApusKV
 import ApusPrimitives
+import SwiftProtobuf
 
 extension EtcdKeyValue {
     public init(_ kv: KeyValue) {
