@@ -35,6 +35,8 @@ public struct NodeError: Error, Sendable {
         public static let wrongPeer = Code(rawValue: "wrong peer")
         /// The node is stopping or has stopped.
         public static let stopped = Code(rawValue: "stopped")
+        /// The caller's task was cancelled. It never gets this, but a `CancellationError`.
+        static let cancelled = Code(rawValue: "cancelled")
     }
 
     public var code: Code
@@ -70,6 +72,11 @@ extension NodeError: CustomStringConvertible {
 }
 
 extension NodeError {
+    static var cancelled: NodeError { NodeError(.cancelled, "the caller's task was cancelled") }
+
+    /// What an `async` caller gets.
+    var thrown: any Error { code == .cancelled ? CancellationError() : self }
+
     /// What the core refused, for whoever asked the node.
     init(_ refusal: Refusal, leader: Member?) {
         let soon = RetryAdvice.after(.milliseconds(100))

@@ -8,22 +8,46 @@ extension ReplicatedNode {
     /// - Throws: `NodeError`; `CancellationError` when the task is cancelled, and then nobody knows whether the command takes
     ///   effect.
     public func propose(_ command: some Collection<UInt8> & Sendable) async throws -> Machine.Answer {
-        guard command.count <= settings.maximumCommandBytes else {
-            throw NodeError(
-                .invalidRequest, "a command of \(command.count) bytes, more than \(settings.maximumCommandBytes)")
-        }
-        let waiter = AnswerWaiter<Machine.Answer>(envelope: Envelope.make(command))
+        try check(command.count)
+        let waiter = AnswerWaiter<Machine.Answer>(command)
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                waiter.continuation = continuation
-                do throws(NodeError) {
-                    try inbox.add(waiter)
-                } catch {
-                    waiter.fail(error)
-                }
+                waiter.then = { continuation.resume(with: $0.mapError(\.thrown)) }
+                submit(waiter)
             }
         } onCancel: {
             inbox.add { $0.cancel(waiter) }
+        }
+    }
+
+    /// Proposes a command, without a task.
+    ///
+    /// - Parameter then: gets what `StateMachine.apply` returned here, once, on the node's event loop, where it must not wait; what
+    ///   is refused at once is told on the caller's thread.
+    public func propose(
+        _ command: some Collection<UInt8> & Sendable,
+        then: @escaping @Sendable (Result<Machine.Answer, NodeError>) -> Void
+    ) {
+        do throws(NodeError) {
+            try check(command.count)
+        } catch {
+            return then(.failure(error))
+        }
+        submit(AnswerWaiter(command, then: then))
+    }
+
+    private func check(_ commandBytes: Int) throws(NodeError) {
+        guard commandBytes <= settings.maximumCommandBytes else {
+            throw NodeError(
+                .invalidRequest, "a command of \(commandBytes) bytes, more than \(settings.maximumCommandBytes)")
+        }
+    }
+
+    private func submit(_ waiter: ProposalWaiter) {
+        do throws(NodeError) {
+            try inbox.add(waiter)
+        } catch {
+            waiter.fail(error)
         }
     }
 
@@ -37,27 +61,49 @@ extension ReplicatedNode {
     public func read<Value: Sendable>(
         _ mode: ReadMode = .quorum, _ body: @escaping @Sendable (Machine) -> Value
     ) async throws -> Value {
-        let waiter = ReadWaiter(mode: mode)
+        try await see(mode, body)
+    }
+
+    /// Reads the state linearizably, without a task. All reads that wait at the same time share one round.
+    ///
+    /// - Parameter body: gets the state once, on the node's event loop, where it must not wait; what is refused at once is told on
+    ///   the caller's thread. Who keeps a copy of the machine makes its next write copy what they share.
+    public func read(_ mode: ReadMode = .quorum, then body: @escaping @Sendable (Result<Machine, NodeError>) -> Void) {
+        submit(MachineReader(mode: mode, then: body))
+    }
+
+    private func see<Value: Sendable>(
+        _ mode: ReadMode?, _ body: @escaping @Sendable (Machine) -> Value
+    ) async throws -> Value {
+        let waiter = MachineReader<Machine>(mode: mode)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                waiter.serve = { continuation.resume(returning: Self.see($0, body)) }
-                waiter.fail = { continuation.resume(throwing: $0) }
-                do throws(NodeError) {
-                    try inbox.add(waiter)
-                } catch {
-                    waiter.finish { continuation.resume(throwing: error) }
-                }
+                waiter.then = { continuation.resume(with: $0.map(body).mapError(\.thrown)) }
+                submit(waiter)
             }
         } onCancel: {
             inbox.add { $0.cancel(waiter) }
         }
     }
 
+    private func submit(_ waiter: ReadWaiter) {
+        do throws(NodeError) {
+            try inbox.add(waiter)
+        } catch {
+            waiter.fail(error)
+        }
+    }
+
     /// Reads the state as it is on this node, which may be behind by any amount.
     ///
-    /// - Throws: `NodeError` `.stopped` or what the node ended with.
+    /// - Throws: `NodeError`: `.overloaded`, `.stopped` or what the node ended with; `CancellationError`.
     public func readLocally<Value: Sendable>(_ body: @escaping @Sendable (Machine) -> Value) async throws -> Value {
-        try await ask { Self.see($0.machine, body) }
+        try await see(nil, body)
+    }
+
+    /// As `read(_:then:)`, of the state as it is on this node, which may be behind by any amount.
+    public func readLocally(then body: @escaping @Sendable (Result<Machine, NodeError>) -> Void) {
+        submit(MachineReader(mode: nil, then: body))
     }
 
     /// Lets `target` lead instead of this node. Returns when it does.
@@ -108,10 +154,6 @@ extension ReplicatedNode {
     /// A look at the node.
     public var status: NodeStatus {
         get async throws { try await ask { NodeStatus($0) } }
-    }
-
-    private static func see<Value>(_ host: any MachineHost, _ body: (Machine) -> Value) -> Value {
-        body(unsafeDowncast(host, to: TypedMachine<Machine>.self).machine)
     }
 
     /// Asks the driver something that it answers at once.

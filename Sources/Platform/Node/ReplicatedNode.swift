@@ -20,6 +20,7 @@ public final class ReplicatedNode<Machine: StateMachine>: Service {
     public let settings: NodeSettings
     let inbox: Inbox
     private let machine: Machine
+    private let observer: (any NodeObserver<Machine>)?
     private let beginning: Beginning
     private let storage: any NodeStorage
     private let transport: any NodeTransport
@@ -38,15 +39,18 @@ public final class ReplicatedNode<Machine: StateMachine>: Service {
     ///   - machine: the state before the first command; the same on every node.
     ///   - beginning: how the cluster, or this node's part in it, began. The same at every start.
     ///   - storage: what the node had before.
+    ///   - observer: what the application does beside the machine; the node keeps it alive.
     ///   - eventLoop: where the node does its work, and the state machine its; by default one of the process's.
     public init(
         _ id: NodeID, machine: Machine, beginning: Beginning, storage: any NodeStorage, transport: any NodeTransport,
-        settings: NodeSettings = NodeSettings(), eventLoop: (any EventLoop)? = nil,
+        settings: NodeSettings = NodeSettings(), observer: (any NodeObserver<Machine>)? = nil,
+        eventLoop: (any EventLoop)? = nil,
         logger: Logger = Logger(label: "apus.node")
     ) {
         self.id = id
         self.settings = settings
         self.machine = machine
+        self.observer = observer
         self.beginning = beginning
         self.storage = storage
         self.transport = transport
@@ -116,7 +120,7 @@ public final class ReplicatedNode<Machine: StateMachine>: Service {
             }
         case .joining(let members): known = MemberBook(members)
         }
-        let host = TypedMachine(machine)
+        let host = TypedMachine(machine, observer: observer)
         var image = NodeImage(book: known)
         if let snapshot = state.snapshot, snapshot.index > .zero {
             let read = NodeImage.reader(storage, snapshot, host.restorer())
@@ -135,7 +139,9 @@ public final class ReplicatedNode<Machine: StateMachine>: Service {
             case .met(let member): inbox.add { $0.met(member) }
             }
         }
+        let restoredAt = state.snapshot?.index ?? .zero
         try await eventLoop.submit {
+            if restoredAt > .zero { driver.value.machine.restored(at: restoredAt) }
             driver.value.updatePeers()
             self.inbox.open { driver.eventLoop.execute { driver.value.drain() } }
             self.scheduleTicks(driver)

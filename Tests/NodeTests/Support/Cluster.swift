@@ -19,6 +19,7 @@ final class Cluster: Sendable {
     let founders: [Member]
     private let makeStorage: @Sendable (NodeID) throws -> any NodeStorage
     private let makeTransport: (@Sendable (NodeID) -> any NodeTransport)?
+    private let makeObserver: (@Sendable (NodeID) -> any NodeObserver<Ledger>)?
     private let running = Locked<[NodeID: Running]>([:])
 
     /// - Parameters:
@@ -28,7 +29,8 @@ final class Cluster: Sendable {
         _ count: UInt64 = 3, settings: NodeSettings = .test,
         storage: (@Sendable (NodeID) throws -> any NodeStorage)? = nil,
         transport: (@Sendable (NodeID) -> any NodeTransport)? = nil,
-        address: @Sendable (NodeID) -> String = { "n\($0)" }
+        address: @Sendable (NodeID) -> String = { "n\($0)" },
+        observer: (@Sendable (NodeID) -> any NodeObserver<Ledger>)? = nil
     ) {
         self.settings = settings
         founders = (1...count).map { Member(NodeID($0), at: address(NodeID($0))) }
@@ -44,6 +46,7 @@ final class Cluster: Sendable {
                 }
             }
         makeTransport = transport
+        makeObserver = observer
     }
 
     var nodes: [Node] { running.withLock { $0.values.map(\.node) }.sorted { $0.id < $1.id } }
@@ -63,7 +66,8 @@ final class Cluster: Sendable {
         settings.seed = id.rawValue
         let node = Node(
             id, machine: Ledger(), beginning: beginning ?? .founding(founders), storage: try makeStorage(id),
-            transport: makeTransport?(id) ?? network.transport(), settings: settings, logger: .silent)
+            transport: makeTransport?(id) ?? network.transport(), settings: settings,
+            observer: makeObserver?(id), logger: .silent)
         let run = Task { try await node.run() }
         running.withLock { $0[id] = Running(node: node, run: run) }
         return node
@@ -159,6 +163,15 @@ extension NodeSettings {
         var settings = NodeSettings()
         settings.ticks = .byHand
         settings.timeoutTicks = 2_000
+        return settings
+    }
+}
+
+extension NodeSettings {
+    /// Driven by the clock, for a node that only has to be there.
+    static var quickTicks: NodeSettings {
+        var settings = NodeSettings()
+        settings.ticks = .every(.milliseconds(2))
         return settings
     }
 }

@@ -36,8 +36,10 @@ extension Driver {
         let end = NIODeadline.now() + TimeAmount.nanoseconds(settings.applySlice.nanoseconds)
         while !committed.isEmpty, !isEnded {
             applyingAt = NIODeadline.now()
-            for entry in committed.take(Self.entriesPerStep) { apply(entry) }
+            let entries = committed.take(Self.entriesPerStep)
+            for entry in entries { apply(entry) }
             raft.applied(through: appliedIndex)
+            if let last = entries.last { machine.applied(through: last.index, term: last.term) }
             serveReads()
             if !committed.isEmpty, applyingAt >= end {
                 isApplying = true

@@ -14,7 +14,7 @@ extension Driver {
         let time = NIODeadline.now().uptimeNanoseconds
         for waiter in proposals {
             if waiter.isCancelled {
-                finish(waiter) { $0.fail(CancellationError()) }
+                finish(waiter) { $0.fail(.cancelled) }
                 continue
             }
             waiter.deadline = now + UInt64(settings.timeoutTicks)
@@ -164,7 +164,7 @@ extension Driver {
     func cancel(_ waiter: ProposalWaiter) {
         waiter.isCancelled = true
         let isOutstanding = outstanding.remove(waiter.sequence, if: { $0 === waiter })
-        if isOutstanding || queue.remove(waiter) { finish(waiter) { $0.fail(CancellationError()) } }
+        if isOutstanding || queue.remove(waiter) { finish(waiter) { $0.fail(.cancelled) } }
     }
 
     /// Answers, and counts it.

@@ -11,15 +11,21 @@ struct ReadGroup {
 
 extension Driver {
     func arrived(_ reads: [ReadWaiter]) {
+        let deadline = now + UInt64(settings.timeoutTicks)
         for read in reads {
             read.hasArrived = true
             if read.isCancelled {
-                finish(read) { read.fail(CancellationError()) }
-                continue
+                finish(read, .cancelled)
+            } else if read.mode == nil {
+                localReads.append(read)
+            } else {
+                read.deadline = deadline
+                freshReads.append(read)
             }
-            read.deadline = now + UInt64(settings.timeoutTicks)
-            freshReads.append(read)
         }
+        guard !localReads.isEmpty else { return }
+        serve(localReads)
+        localReads.removeAll(keepingCapacity: true)
     }
 
     /// Asks the core, once for all that wait.
@@ -69,20 +75,20 @@ extension Driver {
             if index > appliedIndex {
                 confirmedReads.append((index, waiters))
             } else {
-                for waiter in waiters { finish(waiter) { waiter.serve(machine) } }
+                serve(waiters)
             }
         }
     }
 
-    /// The state as it is here, which may be behind.
-    func readNow(_ read: ReadWaiter) {
-        finish(read) { isEnded ? read.fail(inbox.end ?? stopped) : read.serve(machine) }
+    private func serve(_ readers: [ReadWaiter]) {
+        finished += readers.count { !$0.isDone }
+        machine.serve(readers)
     }
 
     func cancel(_ read: ReadWaiter) {
         read.isCancelled = true
         guard read.hasArrived else { return }
-        finish(read) { read.fail(CancellationError()) }
+        finish(read, .cancelled)
         freshReads.removeAll { $0.isDone }
     }
 
@@ -98,22 +104,21 @@ extension Driver {
                 raft.standing.leader == nil
                 ? NodeError(.noLeader, "nobody led the cluster in time", retry: .after(.milliseconds(100)))
                 : NodeError(.timeout, "the read was not confirmed in time", retry: .after(.milliseconds(100)))
-            finish(read) { read.fail(error) }
+            finish(read, error)
         }
         freshReads.removeAll { $0.isDone }
     }
 
     func endReads(_ error: NodeError) {
         let waiting = freshReads + refusedReads + askedReads.flatMap(\.waiters) + confirmedReads.flatMap(\.waiters)
-        for read in waiting { read.finish { read.fail(error) } }
+        for read in waiting { read.fail(error) }
         (freshReads, refusedReads, askedReads, confirmedReads) = ([], [], [], [])
     }
 
-    private func finish(_ read: ReadWaiter, _ action: () -> Void) {
-        read.finish {
-            finished += 1
-            action()
-        }
+    private func finish(_ read: ReadWaiter, _ error: NodeError) {
+        if read.isDone { return }
+        finished += 1
+        read.fail(error)
     }
 
     var stopped: NodeError { NodeError(.stopped, "the node has stopped") }

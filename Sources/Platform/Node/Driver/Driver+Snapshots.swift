@@ -100,6 +100,7 @@ extension Driver {
         updatePeers()
         raft.applied(through: snapshot.index)
         metrics.snapshotRestored()
+        machine.restored(at: snapshot.index)
         answerWhatTheSnapshotHas()
         serveReads()
         apply()

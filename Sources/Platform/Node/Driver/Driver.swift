@@ -55,6 +55,8 @@ final class Driver {
     var applyingAt = NIODeadline.now()
 
     // Reads.
+    /// Those that are served at once; empty between rounds.
+    var localReads: [ReadWaiter] = []
     var freshReads: [ReadWaiter] = []
     var refusedReads: [ReadWaiter] = []
     var askedReads: [ReadGroup] = []
@@ -173,6 +175,7 @@ final class Driver {
     private func stands(_ standing: Standing) {
         metrics.standingChanged(standing)
         standingChanged(standing)
+        machine.standingChanged(standing)
         if standing.leader != nil { leaderChanged() }
     }
 

@@ -154,7 +154,7 @@ final class Inbox: Sendable {
 extension Inbox.Batch {
     /// Tells all who wait.
     func fail(_ error: NodeError) {
-        for read in reads { read.finish { read.fail(error) } }
+        for read in reads { read.fail(error) }
         for proposal in proposals { proposal.fail(error) }
         for task in tasks { task.fail(error) }
     }

@@ -21,44 +21,64 @@ class ProposalWaiter: @unchecked Sendable {
         size = envelope.count
     }
 
-    func fail(_ error: any Error) {
+    func fail(_ error: NodeError) {
         preconditionFailure("a waiter waits for an answer of some type")
     }
 }
 
-// Safe: as its superclass; the continuation is set before the event loop gets it, and resumed once there.
+// Safe: as its superclass; `then` is set before the event loop gets it, and called once there.
 final class AnswerWaiter<Answer: Sendable>: ProposalWaiter, @unchecked Sendable {
-    var continuation: UnsafeContinuation<Answer, any Error>?
+    var then: (@Sendable (Result<Answer, NodeError>) -> Void)?
 
-    func succeed(_ answer: Answer) {
-        continuation.take()?.resume(returning: answer)
+    init(_ command: some Collection<UInt8>, then: (@Sendable (Result<Answer, NodeError>) -> Void)? = nil) {
+        self.then = then
+        super.init(envelope: Envelope.make(command))
     }
 
-    override func fail(_ error: any Error) {
-        continuation.take()?.resume(throwing: error)
+    func succeed(_ answer: Answer) {
+        then.take()?(.success(answer))
+    }
+
+    override func fail(_ error: NodeError) {
+        then.take()?(.failure(error))
     }
 }
 
 /// A caller that waits to read the state machine.
-// Safe: what it serves is set before the event loop gets it; the rest belongs to the event loop of its node.
-final class ReadWaiter: @unchecked Sendable {
-    let mode: ReadMode
-    var serve: (any MachineHost) -> Void = { _ in }
-    var fail: (any Error) -> Void = { _ in }
+// Safe: `mode` never changes; the rest belongs to the event loop of its node.
+class ReadWaiter: @unchecked Sendable {
+    /// Nil: whatever there is, at once.
+    let mode: ReadMode?
     var deadline: UInt64 = 0
     var hasArrived = false
     var isCancelled = false
-    var isDone = false
+    /// It has its answer.
+    fileprivate(set) var isDone = false
 
-    init(mode: ReadMode) {
+    init(mode: ReadMode?) {
         self.mode = mode
     }
 
-    func finish(_ action: () -> Void) {
-        if isDone { return }
-        isDone = true
-        action()
-        serve = { _ in }
-        fail = { _ in }
+    /// Once; later ones are ignored.
+    func fail(_ error: NodeError) {
+        preconditionFailure("a waiter waits for a machine of some type")
     }
+}
+
+// Safe: as its superclass; `then` is set before the event loop gets it, and called once there.
+final class MachineReader<Machine: StateMachine>: ReadWaiter, @unchecked Sendable {
+    var then: (@Sendable (Result<Machine, NodeError>) -> Void)?
+
+    init(mode: ReadMode?, then: (@Sendable (Result<Machine, NodeError>) -> Void)? = nil) {
+        self.then = then
+        super.init(mode: mode)
+    }
+
+    /// Once; later ones are ignored.
+    func finish(_ result: Result<Machine, NodeError>) {
+        isDone = true
+        then.take()?(result)
+    }
+
+    override func fail(_ error: NodeError) { finish(.failure(error)) }
 }
