@@ -168,6 +168,15 @@ house.platform(
     "Node", on: ["Primitives", "Channels", "Raft", "Storage"],
     using: [.deque, .lifecycle, .logging, .metrics, .nioCore, .nioPosix])
 house.platform(
+    "ControlPlane",
+    on: [
+        "Primitives", "Channels", "Resilience", "KV", "Raft", "Observability", "GRPC", "EtcdAPI", "Storage", "Node",
+    ],
+    using: [
+        .crypto, .cryptoExtras, .deque, .heap, .lifecycle, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+        .nioTLS, .protobuf,
+    ])
+house.platform(
     "RPC", on: ["Primitives", "Resilience", "Placement", "Observability", "Coordination"],
     using: [.asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix])
 house.platform(
@@ -221,6 +230,10 @@ house.tests(
     "Node", on: ["counter", "Primitives", "Channels", "Raft", "Storage", "Node"],
     support: ["DiskSimulation", "TestSupport"],
     using: [.logging, .nioCore, .nioPosix])
+house.tests(
+    "ControlPlane", on: ["Primitives", "Channels", "KV", "Raft", "GRPC", "EtcdAPI", "Storage", "Node", "ControlPlane"],
+    support: ["TestSupport"],
+    using: [.crypto, .lifecycle, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .protobuf])
 house.support("SQLConformance", on: ["Primitives", "SQL"])
 house.tests("SQL", on: ["Primitives", "SQL"], support: ["SQLConformance", "TestSupport"])
 house.support("DiskSimulation", on: ["Primitives", "Storage"])

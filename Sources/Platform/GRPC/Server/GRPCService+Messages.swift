@@ -11,6 +11,19 @@ extension GRPCService {
         }
     }
 
+    /// Answered later, by anybody; see `deferred(raw:)`.
+    public mutating func deferred<Request: Message>(
+        _ method: String, _ handler: @escaping @Sendable (Request, GRPCRequestHead, GRPCAnswer) -> Void
+    ) {
+        deferred(raw: method) { bytes, head, answer in
+            do {
+                handler(try ProtobufCoding.decodeRequest(bytes), head, answer)
+            } catch {
+                answer.fail(GRPCError(thrown: error))
+            }
+        }
+    }
+
     /// One message in, one message out.
     public mutating func unary<Request: Message, Reply: Message>(
         _ method: String, _ handler: @escaping @Sendable (Request, GRPCServerCall) async throws -> Reply

@@ -11,6 +11,7 @@ public import NIOCore
 public struct GRPCService: Sendable {
     enum Handler: Sendable {
         case onLoop(@Sendable (ByteBuffer, GRPCLoopCall) throws -> ByteBuffer)
+        case deferred(@Sendable (ByteBuffer, GRPCRequestHead, GRPCAnswer) -> Void)
         case unary(@Sendable (ByteBuffer, GRPCServerCall) async throws -> ByteBuffer)
         case stream(
             @Sendable (GRPCMessages<ByteBuffer>, GRPCMessageWriter<ByteBuffer>, GRPCServerCall) async throws -> Void)
@@ -39,6 +40,14 @@ public struct GRPCService: Sendable {
         raw method: String, _ handler: @escaping @Sendable (ByteBuffer, GRPCLoopCall) throws -> ByteBuffer
     ) {
         methods.append(Method(name: method, handler: .onLoop(handler)))
+    }
+
+    /// A unary method that is answered later, by anybody, without a task: for what somebody else's event loop brings to an end.
+    /// The handler runs on the event loop of the connection and must not wait. It is not told when the caller goes away.
+    public mutating func deferred(
+        raw method: String, _ handler: @escaping @Sendable (ByteBuffer, GRPCRequestHead, GRPCAnswer) -> Void
+    ) {
+        methods.append(Method(name: method, handler: .deferred(handler)))
     }
 
     /// A unary method.

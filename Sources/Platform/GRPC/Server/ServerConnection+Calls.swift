@@ -127,6 +127,12 @@ extension ServerConnection {
             guard let message = call.message else { return failWithoutMessage(call) }
             call.message = nil
             answer(call, Result { try handler(message, GRPCLoopCall(stream: call)) })
+        case .deferred(let handler):
+            guard let message = call.message else { return failWithoutMessage(call) }
+            call.message = nil
+            running += 1
+            let door = call.door
+            handler(message, call.head, GRPCAnswer { door.mailbox.post(.answer(call, $0)) })
         case .unary(let handler):
             guard let message = call.message else { return failWithoutMessage(call) }
             call.message = nil

@@ -1,0 +1,134 @@
+import ApusChannels
+import ApusGRPC
+import ApusKV
+import ApusNode
+import ApusPrimitives
+import ApusRaft
+public import Logging
+public import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+
+/// One member of a control plane: it replicates keys, leases, users and members, and serves them by the etcd v3 API.
+///
+///     var settings = ControlPlaneSettings(dataFolder: "default.etcd")
+///     try await ControlPlaneServer(settings).run()
+public final class ControlPlaneServer: Service {
+    let settings: ControlPlaneSettings
+    private let logger: Logger
+    private let clientURLs: [ServiceURL]
+    private let peerURLs: [ServiceURL]
+    private let founded = Signal<ControlCore>()
+    private let listening = Signal<SocketAddress>()
+
+    /// - Throws: `ControlPlaneError` `.badSettings`.
+    public init(
+        _ settings: ControlPlaneSettings, logger: Logger = Logger(label: "apus.control-plane")
+    ) throws(ControlPlaneError) {
+        try settings.check()
+        self.settings = settings
+        self.logger = logger
+        clientURLs = try settings.listenClientURLs.map { url throws(ControlPlaneError) in try ServiceURL(url) }
+        peerURLs = try settings.listenPeerURLs.map { url throws(ControlPlaneError) in try ServiceURL(url) }
+    }
+
+    /// Where clients are served, on the first of the client URLs; waits until they are.
+    ///
+    /// - Throws: what kept it from listening, `CancellationError`.
+    public var clientAddress: SocketAddress {
+        get async throws { try await listening.value }
+    }
+
+    /// What the services are given; waits until the node is made.
+    var core: ControlCore {
+        get async throws { try await founded.value }
+    }
+
+    /// Serves until graceful shutdown: then calls end, another member leads, and the node stops. Once.
+    ///
+    /// - Throws: `ControlPlaneError`, `NodeError`; what kept it from listening.
+    public func run() async throws {
+        do {
+            try await serve()
+        } catch {
+            founded.fail(error)
+            listening.fail(error)
+            throw error
+        }
+        let stopped = NodeError(.stopped, "the server has stopped")
+        founded.fail(stopped)
+        listening.fail(stopped)
+    }
+
+    private func serve() async throws {
+        let plan = try ClusterPlan(settings)
+        let storage = try await open(folder: "\(settings.dataFolder)/member", plan.identity)
+        let node = ReplicatedNode(
+            NodeID(plan.identity.memberID), machine: ControlMachine(cluster: plan.book), beginning: plan.beginning,
+            storage: storage, transport: try transport(plan), settings: nodeSettings, logger: logger)
+        let core = ControlCore(node: node, settings: settings, identity: plan.identity, logger: logger)
+        founded.send(core)
+        let servers = clientURLs.map { server($0, core) }
+        var services: [any Service] = [node, Announcement(core: core)]
+        services += servers
+        services.append(Listening(servers: servers, listening: listening))
+        try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
+    }
+
+    private func open(folder: String, _ identity: ClusterIdentity) async throws -> DiskStorage {
+        let dataFolder = settings.dataFolder
+        return try await NIOThreadPool.singleton.runIfActive {
+            try IdentityFile.check(identity, in: dataFolder)
+            return try DiskStorage.open(folder: folder)
+        }
+    }
+
+    private func transport(_ plan: ClusterPlan) throws -> any NodeTransport {
+        // One member alone has nobody to talk to, but listens for those who may be added.
+        try TCPTransport(
+            listeningOn: peerURLs[0].authority, advertised: plan.advertisedPeer, cluster: plan.identity.clusterID.hex,
+            logger: logger)
+    }
+
+    private var nodeSettings: NodeSettings {
+        var node = NodeSettings()
+        node.ticks = .every(settings.heartbeatInterval)
+        node.raft.electionTicks = settings.electionTicks
+        node.timeoutTicks = max(1, Int(settings.requestTimeout / settings.heartbeatInterval))
+        node.maximumCommandBytes = settings.maxRequestBytes + 1 << 16
+        node.snapshotAfterBytes = settings.snapshotBytes
+        return node
+    }
+
+    private func server(_ url: ServiceURL, _ core: ControlCore) -> GRPCServer {
+        var server = GRPCServerSettings(host: url.host.isEmpty ? "0.0.0.0" : url.host, port: url.port)
+        if url.isUnix { server.unixSocketPath = url.host }
+        if url.scheme.isSecure { server.tls = settings.clientTLS }
+        server.eventLoopGroup = MultiThreadedEventLoopGroup.singleton
+        server.maxReceiveBytes = settings.maxRequestBytes + 512 << 10
+        server.maxConnections = settings.maxConnections
+        server.minimumPingInterval = .seconds(5)
+        server.drainTimeout = .seconds(5)
+        return GRPCServer(services: Self.services(core), settings: server, logger: logger)
+    }
+
+    static func services(_ core: ControlCore) -> [GRPCService] {
+        [.kv(core)]
+    }
+}
+
+/// Says where clients are served, as soon as all of the servers listen.
+private struct Listening: Service {
+    let servers: [GRPCServer]
+    let listening: Signal<SocketAddress>
+
+    func run() async throws {
+        var first: SocketAddress?
+        for server in servers {
+            let address = try await server.boundAddress
+            first = first ?? address
+        }
+        if let first { listening.send(first) }
+        try await gracefulShutdown()
+    }
+}

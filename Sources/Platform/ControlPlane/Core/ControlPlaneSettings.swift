@@ -1,0 +1,146 @@
+import ApusPrimitives
+public import NIOSSL
+
+/// What a control-plane node is told at its start; etcd's flags by their meaning, with etcd's defaults.
+public struct ControlPlaneSettings: Sendable {
+    /// A member of the initial cluster: what it calls itself and where its peers find it. One that has several peer URLs is
+    /// listed several times.
+    public struct InitialMember: Hashable, Sendable {
+        public var name: String
+        public var peerURL: String
+
+        public init(name: String, peerURL: String) {
+            self.name = name
+            self.peerURL = peerURL
+        }
+    }
+
+    public enum AutoCompaction: Hashable, Sendable {
+        case off
+        /// Keeps the history of this long.
+        case periodic(Duration)
+        /// Keeps the history of so many revisions.
+        case revision(Int64)
+    }
+
+    /// A name for people; unique in the cluster when it is founded.
+    public var name = "default"
+    /// Made when it is not there. One process at a time may use it.
+    public var dataFolder: String
+    /// Tells clusters apart that have the same members; part of every ID.
+    public var clusterToken = "etcd-cluster"
+    /// Those who found the cluster, this node among them; ignored when the data folder has a member already. Empty: this node
+    /// alone, at `initialAdvertisePeerURLs`.
+    public var initialCluster: [InitialMember] = []
+    /// False: the node joins a cluster that is there, and `initialCluster` says who is in it, this node too.
+    public var isNew = true
+
+    public var listenClientURLs = ["http://localhost:2379"]
+    public var advertiseClientURLs = ["http://localhost:2379"]
+    public var listenPeerURLs = ["http://localhost:2380"]
+    public var initialAdvertisePeerURLs = ["http://localhost:2380"]
+    /// Plain HTTP for `/health` and `/metrics` alone, beside the client URLs.
+    public var listenMetricsURLs: [String] = []
+
+    /// From 1 ms; all members should have the same.
+    public var heartbeatInterval = Duration.milliseconds(100)
+    /// At least five heartbeats, at most 50 s.
+    public var electionTimeout = Duration.milliseconds(1_000)
+
+    /// Beyond so many bytes of data the NOSPACE alarm is raised and writes that grow are refused; 0 means 2 GiB.
+    public var quotaBytes: Int64 = 2 << 30
+    /// Operations of one transaction, at least 1.
+    public var maxTxnOperations = 128
+    /// Of one request, in bytes.
+    public var maxRequestBytes = 3 << 19
+    /// A snapshot of the state is taken when so many bytes of changes were applied since the last one.
+    public var snapshotBytes = 64 << 20
+    public var autoCompaction = AutoCompaction.off
+    /// Streams (watches, keep-alives) and calls at once on one connection.
+    public var maxConcurrentStreams = 4_096
+    /// Client connections at once, on each listener.
+    public var maxConnections = 20_000
+    /// How often a watcher that asked for progress and saw nothing is told how far it is; jittered by 10 % upwards.
+    public var watchProgressInterval = Duration.seconds(600)
+
+    /// Needed by https client URLs.
+    public var clientTLS: TLSConfiguration?
+    /// Needed by https peer URLs.
+    public var peerTLS: TLSConfiguration?
+    /// How long a password's token is good after its last use.
+    public var authTokenTTL = Duration.seconds(300)
+
+    public init(dataFolder: String) {
+        self.dataFolder = dataFolder
+    }
+}
+
+extension ControlPlaneSettings {
+    /// How long a request may take before the client is told that it timed out: five seconds, and two elections.
+    var requestTimeout: Duration { .seconds(5) + electionTimeout * 2 }
+
+    var effectiveQuotaBytes: Int64 { quotaBytes == 0 ? 2 << 30 : quotaBytes }
+
+    var electionTicks: Int { max(2, Int((electionTimeout / heartbeatInterval).rounded(.down))) }
+
+    /// - Throws: `ControlPlaneError` `.badSettings`.
+    func check() throws(ControlPlaneError) {
+        guard !name.isEmpty else { throw .badSettings("the name of a member is empty") }
+        guard !dataFolder.isEmpty else { throw .badSettings("the data folder is not set") }
+        guard heartbeatInterval >= .milliseconds(1) else {
+            throw .badSettings("--heartbeat-interval must be >0 (set to \(heartbeatInterval.milliseconds)ms)")
+        }
+        guard electionTimeout >= heartbeatInterval * 5 else {
+            throw .badSettings(
+                "--election-timeout[\(electionTimeout.milliseconds)ms] should be at least as 5 times as "
+                    + "--heartbeat-interval[\(heartbeatInterval.milliseconds)ms]")
+        }
+        guard electionTimeout <= .seconds(50) else {
+            throw .badSettings(
+                "--election-timeout[\(electionTimeout.milliseconds)ms] is too long, and should be set less than 50000ms"
+            )
+        }
+        guard maxTxnOperations >= 1, maxRequestBytes >= 1 else {
+            throw .badSettings("--max-txn-ops and --max-request-bytes must be at least 1")
+        }
+        let clients = try urls(listenClientURLs, "--listen-client-urls", mustListen: true)
+        let peers = try urls(listenPeerURLs, "--listen-peer-urls", mustListen: true)
+        _ = try urls(advertiseClientURLs, "--advertise-client-urls")
+        _ = try urls(initialAdvertisePeerURLs, "--initial-advertise-peer-urls")
+        for metrics in try listenMetricsURLs.map({ url throws(ControlPlaneError) in try ServiceURL(url) }) {
+            try Self.checkListens(metrics, "--listen-metrics-urls")
+        }
+        if clientTLS == nil, let url = clients.first(where: { $0.scheme.isSecure }) {
+            throw .badSettings("\(url) needs a certificate: --cert-file and --key-file")
+        }
+        if peerTLS == nil, let url = peers.first(where: { $0.scheme.isSecure }) {
+            throw .badSettings("\(url) needs a certificate: --peer-cert-file and --peer-key-file")
+        }
+    }
+
+    private func urls(
+        _ texts: [String], _ flag: String, mustListen: Bool = false
+    ) throws(ControlPlaneError) -> [ServiceURL] {
+        guard !texts.isEmpty else { throw .badSettings("\(flag) is empty") }
+        var urls: [ServiceURL] = []
+        for text in texts { urls.append(try ServiceURL(text)) }
+        if mustListen {
+            for url in urls { try Self.checkListens(url, flag) }
+        }
+        return urls
+    }
+
+    /// As etcd, which listens on addresses and on `localhost` only: a name may have other addresses tomorrow.
+    private static func checkListens(_ url: ServiceURL, _ flag: String) throws(ControlPlaneError) {
+        if url.isUnix || url.host == "localhost" || url.host.isEmpty { return }
+        let isAddress =
+            url.host.contains(":")
+            || url.host.split(separator: ".").count == 4
+                && url.host.utf8.allSatisfy { (48...57).contains($0) || $0 == UInt8(ascii: ".") }
+        guard isAddress else { throw .badSettings("expected IP in URL for binding (\(url)): \(flag)") }
+    }
+}
+
+extension Duration {
+    var milliseconds: Int64 { nanoseconds / 1_000_000 }
+}

@@ -1,0 +1,52 @@
+import ApusEtcdAPI
+import ApusGRPC
+import ApusKV
+import ApusNode
+import ApusPrimitives
+import ApusRaft
+
+/// What a cluster replicates: keys and leases, users and roles, who is a member, and the alarms.
+///
+/// Leases end by commands of the leader alone, so no clock is here: the times of `store`'s leases mean nothing.
+struct ControlMachine: StateMachine {
+    var store: KVStore
+    var auth = AuthStore()
+    var cluster: ClusterBook
+    var alarms = AlarmBook()
+
+    /// - Parameter minimumLeaseTTLSeconds: the same on every member.
+    init(cluster: ClusterBook, minimumLeaseTTLSeconds: Int64 = 2) {
+        store = KVStore(minimumLeaseTTLSeconds: minimumLeaseTTLSeconds)
+        self.cluster = cluster
+    }
+
+    mutating func apply(_ command: ArraySlice<UInt8>, at index: LogIndex) -> ControlAnswer {
+        let result: Result<ControlResponse, EtcdError>
+        do {
+            result = .success(try apply(try ControlCommand(decoding: command)))
+        } catch let error as EtcdError {
+            result = .failure(error)
+        } catch {
+            result = .failure(
+                EtcdError(.internalError, "etcdserver: a command that this version does not know: \(error)"))
+        }
+        return ControlAnswer(result: result, revision: store.revision)
+    }
+
+    private mutating func apply(_ command: ControlCommand) throws(EtcdError) -> ControlResponse {
+        switch command {
+        case .kv(let command, let caller):
+            try auth.check(caller, command, on: store)
+            try alarms.check(command)
+            do throws(KVError) {
+                return .kv(try store.apply(command, at: .zero))
+            } catch {
+                throw EtcdError(error)
+            }
+        case .auth(let command, let caller):
+            return .auth(try auth.apply(command, caller))
+        case .member(let command): return .member(try cluster.apply(command))
+        case .alarm(let command): return .alarm(alarms.apply(command))
+        }
+    }
+}
