@@ -206,7 +206,7 @@ house.example(
 house.example("Greeter", product: "greeter", on: ["GRPC"], using: [.protobuf])
 house.example("Channels", product: "channels", on: ["Primitives", "Channels"])
 
-house.support("TestSupport", on: ["Primitives", "Channels"], using: [.nioCore, .nioPosix])
+house.support("TestSupport", on: ["Primitives", "Channels"], using: [.nioCore, .nioPosix, .nioSSL])
 house.tests("Primitives", on: ["Primitives"])
 house.tests("Channels", on: ["Primitives", "Channels"], support: ["TestSupport"])
 house.program("ChannelsStress", product: "channels-stress", on: ["Primitives", "Channels"])
@@ -225,7 +225,7 @@ house.tests(
     using: [.logging, .metrics])
 house.tests(
     "GRPC", on: ["greeter", "Primitives", "Resilience", "Observability", "GRPC"], support: ["TestSupport"],
-    using: [.lifecycle, .logging, .metrics, .nioCore, .nioPosix, .nioSSL, .protobuf])
+    using: [.lifecycle, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .protobuf])
 house.tests(
     "Node", on: ["counter", "Primitives", "Channels", "Raft", "Storage", "Node"],
     support: ["DiskSimulation", "TestSupport"],

@@ -1,4 +1,5 @@
 import ApusGRPC
+import TestSupport
 import Testing
 
 /// gRPC's own cases against grpc-go and grpcio, in both directions, and against ourselves; in cleartext, over TLS and over mutual

@@ -1,6 +1,7 @@
 import ApusGRPC
 import NIOCore
 import NIOSSL
+import TestSupport
 import Testing
 
 @Suite struct TLSTests {

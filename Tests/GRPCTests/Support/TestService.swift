@@ -82,11 +82,12 @@ enum TestService {
 /// Runs `body` beside a server that listens, and stops it after that.
 func withServer<Value: Sendable>(
     _ services: [GRPCService] = [TestService.service], settings: GRPCServerSettings = GRPCServerSettings(),
-    middleware: [any GRPCServerMiddleware] = [], _ body: @Sendable (_ port: Int, GRPCServer) async throws -> Value
+    middleware: [any GRPCServerMiddleware] = [], otherwise: (@Sendable (any Channel) throws -> Void)? = nil,
+    _ body: @Sendable (_ port: Int, GRPCServer) async throws -> Value
 ) async throws -> Value {
     var settings = settings
     settings.eventLoopGroup = settings.eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton
-    let server = GRPCServer(services: services, settings: settings, middleware: middleware)
+    let server = GRPCServer(services: services, settings: settings, middleware: middleware, otherwise: otherwise)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await server.run() }
         let port = try await server.boundAddress.port!

@@ -14,19 +14,29 @@ public final class GRPCServer: Service {
     private let services: [GRPCService]
     private let settings: GRPCServerSettings
     private let middleware: [any GRPCServerMiddleware]
+    private let otherwise: (@Sendable (any Channel) throws -> Void)?
     private let logger: Logger
     private let listening = Signal<SocketAddress>()
     private let hasRun = Locked(false)
     private let running = Locked<ServerCore?>(nil)
 
-    /// - Parameter middleware: sees every call, the first one first.
+    /// - Parameters:
+    ///   - middleware: sees every call, the first one first.
+    ///   - otherwise: makes the port a shared one: it is called on the event loop of every connection that does not speak HTTP/2, and
+    ///     puts handlers for what it does speak into its pipeline, HTTP/1.1 say. Without TLS a connection that does not begin with
+    ///     HTTP/2's preface is such a one; with TLS one whose client chose another protocol than `h2` by ALPN, or none.
+    ///     `http/1.1` is then preferred, since gRPC's clients offer `h2` alone. These connections count as others do. When the
+    ///     server drains they get a `ChannelShouldQuiesceEvent`, and are closed when they do not end within `drainTimeout`. An
+    ///     error that it throws closes the connection.
     public init(
         services: [GRPCService], settings: GRPCServerSettings = GRPCServerSettings(),
-        middleware: [any GRPCServerMiddleware] = [], logger: Logger = Logger(label: "apus.grpc.server")
+        middleware: [any GRPCServerMiddleware] = [], otherwise: (@Sendable (any Channel) throws -> Void)? = nil,
+        logger: Logger = Logger(label: "apus.grpc.server")
     ) {
         self.services = services
         self.settings = settings
         self.middleware = middleware
+        self.otherwise = otherwise
         self.logger = logger
     }
 
@@ -67,10 +77,10 @@ public final class GRPCServer: Service {
 
     private func serve(on group: any EventLoopGroup) async throws {
         let core = ServerCore(
-            services: services, settings: settings, middleware: middleware, logger: logger,
+            services: services, settings: settings, middleware: middleware, otherwise: otherwise, logger: logger,
             sslContext: try settings.tls.map { tls in
                 var tls = tls
-                tls.applicationProtocols = ["h2"]
+                tls.applicationProtocols = otherwise == nil ? ["h2"] : ["http/1.1", "h2"]
                 return try NIOSSLContext(configuration: tls)
             })
         running.withLock { $0 = core }
@@ -131,15 +141,29 @@ public final class GRPCServer: Service {
 extension ServerConnection {
     /// Makes `channel` a connection of the server, or closes it when there are too many.
     static func add(to channel: any Channel, _ core: ServerCore) throws {
-        let connection = ServerConnection(core: core, channel: channel)
-        guard core.admit(connection.door) else {
+        guard core.admit(channel) else {
+            channel.close(promise: nil)
+            return
+        }
+        channel.closeFuture.whenComplete { _ in core.closed(channel) }
+        if let context = core.sslContext {
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+        }
+        if let otherwise = core.otherwise {
+            try channel.pipeline.syncOperations.addHandler(ProtocolChooser(core: core, otherwise: otherwise))
+        } else {
+            try serve(channel, core, opened: TimeSource.continuous.now())
+        }
+    }
+
+    /// Takes calls on an admitted channel from now on.
+    static func serve(_ channel: any Channel, _ core: ServerCore, opened: MonotonicTime) throws {
+        let connection = ServerConnection(core: core, channel: channel, opened: opened)
+        guard core.serves(channel, connection.door) else {
             channel.close(promise: nil)
             return
         }
         connection.admitted()
-        if let context = core.sslContext {
-            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
-        }
         try channel.pipeline.syncOperations.addHandler(connection)
     }
 }

@@ -29,11 +29,11 @@ final class ServerConnection: HTTP2Driver, @unchecked Sendable {
     /// No call has an earlier deadline.
     var earliestDeadline = MonotonicTime.distantFuture
 
-    init(core: ServerCore, channel: any Channel) {
+    init(core: ServerCore, channel: any Channel, opened: MonotonicTime) {
         self.core = core
         peer = GRPCPeer(address: channel.remoteAddress, certificate: nil)
         executor = core.settings.handlers == .eventLoop ? LoopExecutor(channel.eventLoop) : nil
-        clock = ServerClock(settings: core.settings, now: TimeSource.continuous.now())
+        clock = ServerClock(settings: core.settings, now: opened)
         templates = ServerTemplates()
         super.init(role: .server, configuration: core.settings.http2, channel: channel)
         let mailbox = Mailbox<ServerPost>(loop: loop) { [weak self] in self?.takePosts() }
@@ -137,7 +137,7 @@ final class ServerConnection: HTTP2Driver, @unchecked Sendable {
 
     private func leaveWhenDone() {
         guard isOver, running == 0 else { return }
-        core.leave(door)
+        core.leave(channel)
         own = nil
     }
 

@@ -1,9 +1,9 @@
-import NIOSSL
+public import NIOSSL
 
-/// Certificates that only these tests trust: an authority, a server and a client of it, and a client of another one. They are
+/// Certificates that only tests trust: an authority, a server and a client of it, and a client of another one. They are
 /// valid for a century.
-enum TestCertificates {
-    static let authority = """
+public enum TestCertificates {
+    public static let authority = """
         -----BEGIN CERTIFICATE-----
         MIIBhTCCASugAwIBAgIUQSI9mwHh1KSGpMhyXbzLf1oDAVowCgYIKoZIzj0EAwIw
         FzEVMBMGA1UEAwwMQXB1cyBUZXN0IENBMCAXDTI2MTEyMTE4NDEyNFoYDzIxMjYx
@@ -17,7 +17,7 @@ enum TestCertificates {
         -----END CERTIFICATE-----
         """
 
-    static let server = """
+    public static let server = """
         -----BEGIN CERTIFICATE-----
         MIIBozCCAUmgAwIBAgIUJOn5+iYhVw5X2f6/UPS9k/YgXXUwCgYIKoZIzj0EAwIw
         FzEVMBMGA1UEAwwMQXB1cyBUZXN0IENBMCAXDTI2MTEyMTE5MDc0OFoYDzIxMjYx
@@ -31,7 +31,7 @@ enum TestCertificates {
         -----END CERTIFICATE-----
         """
 
-    static let serverKey = """
+    public static let serverKey = """
         -----BEGIN EC PRIVATE KEY-----
         MHcCAQEEIEcRcIYGQtp3Bsj//HlPC5zoOlJ6mXdmsbkKLvrMzyxJoAoGCCqGSM49
         AwEHoUQDQgAEJdnKUOIkOW9FB7gJI7iS+xqoMkn1O9eEUmXZ6FVV+ipTpcDKdfD8
@@ -39,7 +39,7 @@ enum TestCertificates {
         -----END EC PRIVATE KEY-----
         """
 
-    static let client = """
+    public static let client = """
         -----BEGIN CERTIFICATE-----
         MIIBoDCCAUagAwIBAgIUJOn5+iYhVw5X2f6/UPS9k/YgXXQwCgYIKoZIzj0EAwIw
         FzEVMBMGA1UEAwwMQXB1cyBUZXN0IENBMCAXDTI2MTEyMTE4NDEyNFoYDzIxMjYx
@@ -53,7 +53,7 @@ enum TestCertificates {
         -----END CERTIFICATE-----
         """
 
-    static let clientKey = """
+    public static let clientKey = """
         -----BEGIN EC PRIVATE KEY-----
         MHcCAQEEIPQnbwad18QU5JKpSUoqiWBuqR7zgyOAXB8b8Ue9TdCUoAoGCCqGSM49
         AwEHoUQDQgAEZeZtbLeofXClCl15L9JlXhL0yLPq8gpmxgAGezVJMf8SHGfZgYmb
@@ -61,7 +61,7 @@ enum TestCertificates {
         -----END EC PRIVATE KEY-----
         """
 
-    static let stranger = """
+    public static let stranger = """
         -----BEGIN CERTIFICATE-----
         MIIBoDCCAUagAwIBAgIUUD5V5qbiVXZAAiMp981WCbK6z/MwCgYIKoZIzj0EAwIw
         EzERMA8GA1UEAwwIT3RoZXIgQ0EwIBcNMjYxMTIxMTg0MTI0WhgPMjEyNjEwMjgx
@@ -75,7 +75,7 @@ enum TestCertificates {
         -----END CERTIFICATE-----
         """
 
-    static let strangerKey = """
+    public static let strangerKey = """
         -----BEGIN EC PRIVATE KEY-----
         MHcCAQEEIKfECEf7Mn+TCpKf/735QQVdnWNnd7tszlTbdTYcIGigoAoGCCqGSM49
         AwEHoUQDQgAEWsM/jn9mxTlwVJwOI2EaNNg7UKENAxT8qo0916vbigOjewiQ+XcP
@@ -83,16 +83,16 @@ enum TestCertificates {
         -----END EC PRIVATE KEY-----
         """
 
-    static func certificate(_ pem: String) throws -> NIOSSLCertificate {
+    public static func certificate(_ pem: String) throws -> NIOSSLCertificate {
         try NIOSSLCertificate(bytes: Array(pem.utf8), format: .pem)
     }
 
-    static func key(_ pem: String) throws -> NIOSSLPrivateKey {
+    public static func key(_ pem: String) throws -> NIOSSLPrivateKey {
         try NIOSSLPrivateKey(bytes: Array(pem.utf8), format: .pem)
     }
 
     /// - Parameter asksClients: mutual TLS.
-    static func forServer(asksClients: Bool) throws -> TLSConfiguration {
+    public static func forServer(asksClients: Bool) throws -> TLSConfiguration {
         var tls = TLSConfiguration.makeServerConfiguration(
             certificateChain: [.certificate(try certificate(server))], privateKey: .privateKey(try key(serverKey)))
         if asksClients {
@@ -103,7 +103,7 @@ enum TestCertificates {
     }
 
     /// - Parameter own: the certificate and key to show; nil for none.
-    static func forClient(own: (certificate: String, key: String)? = nil, trusts root: String = authority) throws
+    public static func forClient(own: (certificate: String, key: String)? = nil, trusts root: String = authority) throws
         -> TLSConfiguration
     {
         var tls = TLSConfiguration.makeClientConfiguration()
