@@ -64,6 +64,10 @@ struct House {
         add(name, in: .platform, folder: "Platform", on: modules, using: libraries)
     }
 
+    mutating func adapter(_ name: String, on modules: [String], using libraries: [Library] = []) {
+        add(name, in: .adapters, folder: "Adapters", on: modules, using: libraries)
+    }
+
     /// A library of the system; its module map names the header.
     mutating func system(_ name: String, folder: String) {
         targets.append(.systemLibrary(name: name, path: "Sources/\(folder)/\(name)"))
@@ -188,6 +192,10 @@ house.platform(
 house.platform(
     "Transactions", on: ["Primitives", "Channels", "Resilience", "SQL"], using: [.lifecycle, .logging, .metrics])
 
+house.adapter(
+    "Etcd", on: ["Primitives", "Channels", "Resilience", "KV", "GRPC", "EtcdAPI", "Coordination"],
+    using: [.deque, .lifecycle, .logging, .nioCore, .nioSSL, .protobuf])
+
 house.app(
     "Shop", product: "shop",
     on: [
@@ -242,6 +250,9 @@ house.tests(
     "Coordination", on: ["Primitives", "Resilience", "KV", "Storage", "Coordination"],
     support: ["CoordinationConformance", "DiskSimulation", "TestSupport"],
     using: [.configuration, .lifecycle, .logging])
+house.tests(
+    "Etcd", on: ["Primitives", "KV", "GRPC", "EtcdAPI", "Coordination", "Etcd"],
+    support: ["CoordinationConformance", "TestSupport"], using: [.logging, .nioSSL, .protobuf])
 house.tests(
     "RPC", on: ["Primitives", "Resilience", "Coordination", "Observability", "RPC"], support: ["TestSupport"],
     using: [.logging, .nioCore, .nioHTTP1, .nioPosix])
