@@ -47,6 +47,9 @@ struct Library {
     static let nioSSL = Library("NIOSSL", "swift-nio-ssl")
     static let nioTLS = Library("NIOTLS", "swift-nio")
     static let protobuf = Library("SwiftProtobuf", "swift-protobuf")
+    static let swiftASN1 = Library("SwiftASN1", "swift-asn1")
+    static let x509 = Library("X509", "swift-certificates")
+    static let yams = Library("Yams", "Yams")
 }
 
 /// Collects the targets and keeps the arrows between them pointing one way.
@@ -207,6 +210,12 @@ house.app(
         .lifecycle, .logging, .metrics, .mustache, .nioCore, .nioHTTP1, .nioPosix,
     ])
 
+house.app(
+    "apus", product: "apus", on: ["Observability", "ControlPlane"],
+    using: [
+        .argumentParser, .crypto, .lifecycle, .logging, .nioCore, .nioSSL, .swiftASN1, .x509, .yams,
+    ])
+
 house.example("Hello", product: "hello", on: ["Hosting"], using: [.hummingbird])
 house.example(
     "Counter", product: "counter", on: ["Primitives", "Raft", "Node", "RPC", "Hosting"],
@@ -272,6 +281,7 @@ house.tests(
     on: ["shop", "Primitives", "Resilience", "KV", "SQL", "Coordination", "RPC", "Hosting", "Gateway", "Transactions"],
     support: ["TestSupport"],
     using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore, .nioHTTP1, .nioPosix])
+house.tests("Apus", on: ["apus", "ControlPlane"], support: ["TestSupport"])
 house.tests("Tidy", on: [], support: ["TestSupport"])
 
 let package = Package(
@@ -280,6 +290,8 @@ let package = Package(
     products: house.products,
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -292,6 +304,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),

@@ -13,9 +13,11 @@ public enum ApusObservability {
     /// - Parameters:
     ///   - service: what the log lines say where a logger does not say it itself.
     ///   - logLevel: of new loggers.
+    ///   - output: takes each line; standard error when it is left out.
     @discardableResult
     public static func bootstrap(
-        service: String, instance: String? = nil, logLevel: Logger.Level = .info
+        service: String, instance: String? = nil, logLevel: Logger.Level = .info,
+        output: @escaping @Sendable ([UInt8]) -> Void = JSONLogHandler.standardError
     ) -> PrometheusRegistry {
         registry.withLock { registry in
             if let registry { return registry }
@@ -24,7 +26,7 @@ public enum ApusObservability {
                 { label, provider in
                     JSONLogHandler(
                         label: label, service: service, instance: instance, level: logLevel,
-                        metadataProvider: provider)
+                        metadataProvider: provider, output: output)
                 }, metadataProvider: nil)
             MetricsSystem.bootstrap(new)
             registry = new

@@ -64,12 +64,15 @@ public struct JSONLogHandler: LogHandler {
         output(line.bytes)
     }
 
-    /// One write a line, so that lines of several threads do not mix.
-    public static let standardError: @Sendable ([UInt8]) -> Void = { line in
+    public static let standardError: @Sendable ([UInt8]) -> Void = { write($0, to: STDERR_FILENO) }
+
+    /// One write a line, so that lines of several threads do not mix. What cannot be written is lost.
+    public static func write(_ line: [UInt8], to descriptor: Int32) {
         line.withUnsafeBytes { bytes in
             var rest = bytes[...]
             while !rest.isEmpty {
-                let written = write(STDERR_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                let written = Foundation.write(
+                    descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
                 if written < 0 {
                     if errno == EINTR { continue }
                     return
