@@ -281,6 +281,10 @@ house.tests(
     on: ["shop", "Primitives", "Resilience", "KV", "SQL", "Coordination", "RPC", "Hosting", "Gateway", "Transactions"],
     support: ["TestSupport"],
     using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore, .nioHTTP1, .nioPosix])
+house.program(
+    "Attack", product: "attack", on: ["Primitives", "Resilience", "KV", "GRPC", "EtcdAPI"],
+    using: [.argumentParser, .protobuf])
+house.tests("Attack", on: ["attack", "apus"], support: ["TestSupport"])
 house.tests("Apus", on: ["apus", "ControlPlane"], support: ["TestSupport"])
 house.tests("Tidy", on: [], support: ["TestSupport"])
 
