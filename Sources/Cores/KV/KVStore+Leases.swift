@@ -63,6 +63,9 @@ extension KVStore {
         leaseTable[id]
     }
 
+    /// How many leases there are.
+    public var leaseCount: Int { leaseTable.count }
+
     /// All leases, in the order of their ids.
     public var leases: [Lease] {
         var leases: [Lease] = []

@@ -1,3 +1,9 @@
+/// What a member says it is: the releases of etcd whose API it speaks.
+public enum EtcdVersion {
+    public static let server = "3.5.1"
+    public static let cluster = "3.5.0"
+}
+
 /// The names of etcd's services.
 public enum EtcdService {
     public static let kv = "etcdserverpb.KV"

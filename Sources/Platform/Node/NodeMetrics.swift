@@ -17,6 +17,8 @@ final class NodeMetrics {
     private var shownCommit = LogIndex.zero
     private var shownApplied = LogIndex.zero
     private var shownLeader: NodeID?
+    /// How often another member became the leader, or the first did.
+    private(set) var leaderChangesSeen = 0
 
     init(_ id: NodeID) {
         let labels = [("node", "\(id)")]
@@ -52,6 +54,7 @@ final class NodeMetrics {
         if let leader = standing.leader, leader != shownLeader {
             shownLeader = leader
             leaderChanges.increment()
+            leaderChangesSeen += 1
         }
     }
 

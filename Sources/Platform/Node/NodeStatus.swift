@@ -14,6 +14,8 @@ public struct NodeStatus: Sendable {
     public let waiting: Int
     /// The sessions of proposers that the cluster remembers.
     public let sessions: Int
+    /// How often this node saw the leadership change since it started.
+    public let leaderChanges: Int
     public let isTakingSnapshot: Bool
     /// It gets its state from a snapshot, and serves no reads meanwhile.
     public let isRestoring: Bool
@@ -25,6 +27,7 @@ public struct NodeStatus: Sendable {
         appliedIndex = driver.appliedIndex
         waiting = driver.inbox.waiting
         sessions = driver.sessions.count
+        leaderChanges = driver.metrics.leaderChangesSeen
         isTakingSnapshot = driver.isTakingSnapshot
         isRestoring = driver.restoring != nil
     }

@@ -18,6 +18,7 @@ public final class ControlPlaneServer: Service {
     private let logger: Logger
     private let clientURLs: [ServiceURL]
     private let peerURLs: [ServiceURL]
+    private let metricsURLs: [ServiceURL]
     private let founded = Signal<ControlCore>()
     private let listening = Signal<SocketAddress>()
 
@@ -29,6 +30,7 @@ public final class ControlPlaneServer: Service {
         self.settings = settings
         self.logger = logger
         clientURLs = try settings.listenClientURLs.map { url throws(ControlPlaneError) in try ServiceURL(url) }
+        metricsURLs = try settings.listenMetricsURLs.map { url throws(ControlPlaneError) in try ServiceURL(url) }
         peerURLs = try settings.listenPeerURLs.map { url throws(ControlPlaneError) in try ServiceURL(url) }
     }
 
@@ -68,10 +70,13 @@ public final class ControlPlaneServer: Service {
             storage: storage, transport: try transport(plan), settings: nodeSettings, logger: logger)
         let core = ControlCore(node: node, settings: settings, identity: plan.identity, logger: logger)
         founded.send(core)
-        let servers = clientURLs.map { server($0, core) }
+        let frontend = HTTPFrontend(core, services: Self.services(core))
+        let servers = clientURLs.map { server($0, Self.services(core), frontend) }
+        let watched = HTTPFrontend(core, services: nil)
+        let metrics = metricsURLs.map { server($0, [], watched) }
         var services: [any Service] = [node, Announcement(core: core)]
-        services += servers
-        services.append(Listening(servers: servers, listening: listening))
+        services += servers + metrics
+        services.append(Listening(servers: servers + metrics, listening: listening))
         try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
     }
 
@@ -100,7 +105,7 @@ public final class ControlPlaneServer: Service {
         return node
     }
 
-    private func server(_ url: ServiceURL, _ core: ControlCore) -> GRPCServer {
+    private func server(_ url: ServiceURL, _ services: [GRPCService], _ frontend: HTTPFrontend) -> GRPCServer {
         var server = GRPCServerSettings(host: url.host.isEmpty ? "0.0.0.0" : url.host, port: url.port)
         if url.isUnix { server.unixSocketPath = url.host }
         if url.scheme.isSecure { server.tls = settings.clientTLS }
@@ -109,7 +114,8 @@ public final class ControlPlaneServer: Service {
         server.maxConnections = settings.maxConnections
         server.minimumPingInterval = .seconds(5)
         server.drainTimeout = .seconds(5)
-        return GRPCServer(services: Self.services(core), settings: server, logger: logger)
+        return GRPCServer(
+            services: services, settings: server, otherwise: { try frontend.configure($0) }, logger: logger)
     }
 
     static func services(_ core: ControlCore) -> [GRPCService] {

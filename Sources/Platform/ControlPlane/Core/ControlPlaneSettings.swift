@@ -39,8 +39,13 @@ public struct ControlPlaneSettings: Sendable {
     public var advertiseClientURLs = ["http://localhost:2379"]
     public var listenPeerURLs = ["http://localhost:2380"]
     public var initialAdvertisePeerURLs = ["http://localhost:2380"]
-    /// Plain HTTP for `/health` and `/metrics` alone, beside the client URLs.
+    /// HTTP for `/health`, `/livez`, `/readyz`, `/metrics` and `/version` alone, beside the client URLs; https with `clientTLS`.
     public var listenMetricsURLs: [String] = []
+
+    /// Origins whose pages may call the HTTP endpoints; "*" is all.
+    public var corsOrigins = ["*"]
+    /// Hosts that HTTP requests without TLS may be for; "*" is all.
+    public var allowedHosts = ["*"]
 
     /// From 1 ms; all members should have the same.
     public var heartbeatInterval = Duration.milliseconds(100)

@@ -32,7 +32,7 @@ public final class GRPCPeer: Sendable {
     /// The certificate that the peer proved to own; nil without mutual TLS.
     public let certificate: NIOSSLCertificate?
 
-    init(address: SocketAddress?, certificate: NIOSSLCertificate?) {
+    public init(address: SocketAddress?, certificate: NIOSSLCertificate?) {
         self.address = address
         self.certificate = certificate
     }

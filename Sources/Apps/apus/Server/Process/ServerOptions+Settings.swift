@@ -22,6 +22,8 @@ extension ServerOptions {
         settings.autoCompaction = autoCompaction
         settings.watchProgressInterval = watchProgressInterval
         settings.authTokenTTL = .seconds(authTokenSeconds)
+        settings.corsOrigins = corsOrigins
+        settings.allowedHosts = hosts
         settings.clientTLS = try clientTLS()
         settings.peerTLS = try peerTLS()
         return settings
