@@ -173,7 +173,7 @@ house.platform(
     using: [.configuration, .lifecycle, .logging])
 house.platform(
     "Node", on: ["Primitives", "Channels", "Raft", "Storage"],
-    using: [.deque, .lifecycle, .logging, .metrics, .nioCore, .nioPosix])
+    using: [.deque, .lifecycle, .logging, .metrics, .nioCore, .nioPosix, .nioSSL])
 house.platform(
     "ControlPlane",
     on: [
@@ -246,7 +246,7 @@ house.tests(
 house.tests(
     "Node", on: ["counter", "Primitives", "Channels", "Raft", "Storage", "Node"],
     support: ["DiskSimulation", "TestSupport"],
-    using: [.logging, .nioCore, .nioPosix])
+    using: [.logging, .nioCore, .nioPosix, .nioSSL])
 house.tests(
     "ControlPlane", on: ["Primitives", "Channels", "KV", "Raft", "GRPC", "EtcdAPI", "Storage", "Node", "ControlPlane"],
     support: ["TestSupport"],

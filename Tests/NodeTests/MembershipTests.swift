@@ -44,14 +44,113 @@ import Testing
         }
     }
 
-    @Test func `only the leader changes members, and says who that is`() async throws {
+    @Test func `any node changes members, and is told why not`() async throws {
         try await withCluster(Cluster()) { cluster in
             let leader = try await cluster.leader()
             let follower = try #require(try await cluster.followers().first)
-            let error = await #expect(throws: NodeError.self) { try await follower.change([.remove(leader.id)]) }
-            #expect(error?.code == .notLeader)
-            #expect(error?.leader == Member(leader.id, at: "n\(leader.id)"))
+            _ = try await cluster.whileTicking { try await leader.write("before") }
+            let fourth = Member(NodeID(4), at: "n4")
+            try await cluster.whileTicking { try await follower.change([.addLearner(fourth)]) }
+            #expect(try await leader.status.raft.configuration.learners == [NodeID(4)])
+            // It is not there yet, and has nothing.
+            let early = await #expect(throws: NodeError.self) {
+                try await cluster.whileTicking { try await follower.change([.promote(NodeID(4))]) }
+            }
+            #expect(early?.code == .learnerBehind)
+            try cluster.start(4, beginning: .joining(cluster.founders))
+            #expect(try await cluster.converge(1) == ["before"])
+            #expect(try await cluster[4].status.isLearner)
+            try await cluster.until {
+                (try? await cluster.whileTicking { try await follower.change([.promote(NodeID(4))]) }) != nil
+            }
+            #expect(try await cluster[4].status.isLearner == false)
+            for change in [MemberChange.promote(NodeID(4)), .update(Member(NodeID(9), at: "n9"))] {
+                let error = await #expect(throws: NodeError.self) {
+                    try await cluster.whileTicking { try await follower.change([change]) }
+                }
+                #expect(error?.code == .invalidRequest)
+            }
         }
+    }
+
+    @Test func `a member that moves is found where it is, also after a restart`() async throws {
+        try await withCluster(Cluster()) { cluster in
+            let leader = try await cluster.leader()
+            let follower = try #require(try await cluster.followers().first)
+            let moved = Member(follower.id, at: "elsewhere")
+            try await cluster.whileTicking { try await follower.change([.update(moved)]) }
+            for node in cluster.nodes {
+                try await cluster.until { try await node.status.members.contains(moved) }
+                #expect(try await node.status.raft.configuration.voters.count == 3)
+            }
+            // Not from a snapshot: there is none.
+            await cluster.stop(leader.id.rawValue)
+            try cluster.start(leader.id.rawValue)
+            #expect(try await cluster[leader.id.rawValue].status.members.contains(moved))
+        }
+    }
+
+    @Test func `a removed node ends, and its number is not used again`() async throws {
+        try await withCluster(Cluster()) { cluster in
+            let leader = try await cluster.leader()
+            let gone = try #require(try await cluster.followers().first).id
+            try await cluster.whileTicking { try await leader.change([.remove(gone)]) }
+            try await expectRemoved(gone, in: cluster)
+            // It has its data still, and comes again.
+            try cluster.start(gone.rawValue)
+            try await expectRemoved(gone, in: cluster)
+            await cluster.stop(gone.rawValue)
+            for change in [MemberChange.addVoter(Member(gone, at: "x")), .addLearner(Member(gone, at: "x"))] {
+                let error = await #expect(throws: NodeError.self) {
+                    try await cluster.whileTicking { try await leader.change([change]) }
+                }
+                #expect(error?.code == .removed)
+            }
+            for node in cluster.nodes {
+                try await cluster.until { try await node.status.removed == [gone] }
+                // Also when all that is left is the snapshot.
+                try await node.takeSnapshot()
+            }
+            for id in cluster.nodes.map(\.id.rawValue) {
+                await cluster.stop(id)
+                try cluster.start(id)
+                #expect(try await cluster[id].status.removed == [gone])
+            }
+            _ = try await cluster.whileTicking { try await cluster.nodes[0].write("went on") }
+        }
+    }
+
+    @Test func `who was away when it was removed is told when it comes back`() async throws {
+        try await withCluster(Cluster()) { cluster in
+            let leader = try await cluster.leader()
+            let gone = try #require(try await cluster.followers().first).id
+            cluster.network.isolate(gone, from: cluster.founders.map(\.id))
+            try await cluster.whileTicking { try await leader.change([.remove(gone)]) }
+            for _ in 0..<50 { await cluster.tick() }
+            #expect(try await cluster[gone.rawValue].status.removed == [])
+            cluster.network.heal()
+            try await expectRemoved(gone, in: cluster)
+        }
+    }
+
+    @Test func `a leader that removes itself says that it did, and ends`() async throws {
+        try await withCluster(Cluster()) { cluster in
+            let leader = try await cluster.leader()
+            try await cluster.whileTicking { try await leader.change([.remove(leader.id)]) }
+            try await expectRemoved(leader.id, in: cluster)
+            await cluster.stop(leader.id.rawValue)
+            let next = try await cluster.leader()
+            _ = try await cluster.whileTicking { try await next.write("went on") }
+            #expect(try await cluster.converge(1) == ["went on"])
+        }
+    }
+
+    private func expectRemoved(_ id: NodeID, in cluster: Cluster) async throws {
+        let outcome = try await cluster.whileTicking { await cluster.outcome(id.rawValue) }
+        let error = #expect(throws: NodeError.self) { try outcome.get() }
+        #expect(error?.code == .removed)
+        let refused = await #expect(throws: NodeError.self) { try await cluster[id.rawValue].readLocally { $0.lines } }
+        #expect(refused?.code == .removed)
     }
 
     @Test func `a founder is among the founders`() async throws {

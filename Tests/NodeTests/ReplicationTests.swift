@@ -116,9 +116,14 @@ import Testing
             let follower = try #require(try await cluster.followers().last)
             try await cluster.whileTicking { try await leader.transferLeadership(to: follower.id) }
             #expect(try await cluster.leader().id == follower.id)
-            let error = await #expect(throws: NodeError.self) { try await leader.transferLeadership(to: follower.id) }
+            let error = await #expect(throws: NodeError.self) {
+                try await leader.transferLeadership(to: follower.id, forwarding: false)
+            }
             #expect(error?.code == .notLeader)
             #expect(error?.leader?.id == follower.id)
+            // A node that does not lead asks the one that does.
+            try await cluster.whileTicking { try await leader.transferLeadership(to: leader.id) }
+            #expect(try await cluster.leader().id == leader.id)
         }
     }
 }

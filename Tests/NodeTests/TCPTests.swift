@@ -1,6 +1,7 @@
 import ApusNode
 import ApusPrimitives
 import ApusRaft
+import Logging
 import NIOCore
 import NIOPosix
 import TestSupport
@@ -13,11 +14,14 @@ import Testing
         let transport: TCPTransport
         let received = Locked<[Message]>([])
         let met = Locked<[Member]>([])
+        let removals = Locked<[String]>([])
 
-        init(_ id: UInt64, cluster: String = "test", settings: TCPTransportSettings = .quick) throws {
+        init(_ id: UInt64, cluster: String = "test", settings: TCPTransportSettings = .quick, logger: Logger = .silent)
+            throws
+        {
             self.id = NodeID(id)
             transport = try TCPTransport(
-                listeningOn: "127.0.0.1:0", cluster: cluster, settings: settings, logger: .silent)
+                listeningOn: "127.0.0.1:0", cluster: cluster, settings: settings, logger: logger)
         }
 
         func start() async throws -> Member {
@@ -25,14 +29,15 @@ import Testing
                 switch event {
                 case .received(let messages): self.received.withLock { $0 += messages }
                 case .met(let member): self.met.withLock { $0.append(member) }
-                case .unreachable: break
+                case .removed(let peer, let reason): self.removals.withLock { $0.append("\(peer): \(reason)") }
+                case .unreachable, .called, .callsLost: break
                 }
             }
             return Member(id, at: try await transport.boundAddress)
         }
 
-        func update(_ peers: Member...) async throws {
-            try await Self.loop.submit { self.transport.update(peers: peers) }.get()
+        func update(_ peers: Member..., removed: Set<NodeID> = []) async throws {
+            try await Self.loop.submit { self.transport.update(peers: peers, removed: removed) }.get()
         }
 
         func send(_ bodies: Message.Body..., to: UInt64) async throws {
@@ -110,6 +115,24 @@ import Testing
         try await eventually { await namesake.link?.lastError == "there are two nodes 1" }
         #expect(server.met.withLock { $0.isEmpty })
         for peer in [server, stranger, namesake] { await peer.transport.stop() }
+    }
+
+    @Test func `who was removed is told so, when it comes and when it is there`() async throws {
+        let (one, two) = (try Peer(1), try Peer(2))
+        let address = try await one.start()
+        _ = try await two.start()
+        try await two.update(address)
+        try await eventually { await two.link?.isConnected == true }
+        try await one.update(removed: [NodeID(2)])
+        try await eventually { two.removals.withLock { $0.first } == "1: node 2 was removed from cluster 'test'" }
+        #expect(await two.link?.isConnected == false)
+        let (three, third) = (try Peer(3), NodeID(3))
+        _ = try await three.start()
+        try await three.update(address)
+        try await eventually { await three.link?.isConnected == true }
+        #expect(one.met.withLock { $0.contains { $0.id == third } })
+        #expect(three.removals.withLock { $0.isEmpty })
+        for peer in [one, two, three] { await peer.transport.stop() }
     }
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
@@ -193,24 +216,49 @@ import Testing
     @Test func `connections are bounded`() async throws {
         var settings = TCPTransportSettings.quick
         settings.maximumConnections = 3
-        settings.handshakeTimeout = .seconds(60)
         let one = try Peer(1, settings: settings)
         let port = try #require(Int(try await one.start().address.split(separator: ":")[1]))
-        var idle: [RawConnection] = []
-        for _ in 0..<3 { idle.append(try await RawConnection.connect(port: port)) }
-        try await eventually {
-            let further = try await RawConnection.connect(port: port)
-            try await eventually(within: .seconds(2)) { further.isClosed || !further.received.isEmpty }
-            return further.receivedText.contains("this node has 3 connections")
+        var peers: [RawConnection] = []
+        for id in 2...4 as ClosedRange<UInt64> {
+            let peer = try await RawConnection.connect(port: port)
+            try await peer.send(frame(Hello.from(id)))
+            try await eventually { !peer.received.isEmpty }
+            peers.append(peer)
         }
-        await idle[0].close()
+        let further = try await RawConnection.connect(port: port)
+        try await further.waitUntilClosed()
+        #expect(further.receivedText.contains("this node has 3 connections"))
+        await peers[0].close()
         try await eventually {
             let next = try await RawConnection.connect(port: port)
-            try await next.send(frame(Hello.sample))
-            try await eventually { !next.received.isEmpty }
+            try await next.send(frame(Hello.from(5)))
+            try await eventually { !next.received.isEmpty || next.isClosed }
             return !next.receivedText.contains("connections")
         }
+        for peer in peers.dropFirst() { #expect(!peer.isClosed) }
         await one.transport.stop()
+    }
+
+    @Test func `a thousand idle connections keep no peer out`() async throws {
+        var settings = TCPTransportSettings.quick
+        settings.maximumConnections = 8
+        settings.handshakeTimeout = .seconds(600)
+        let (one, two) = (try Peer(1, settings: settings), try Peer(2))
+        let address = try await one.start()
+        _ = try await two.start()
+        let port = try #require(Int(address.address.split(separator: ":")[1]))
+        var idle: [RawConnection] = []
+        for _ in 0..<1_000 { idle.append(try await RawConnection.connect(port: port)) }
+        try await eventually { idle.count { !$0.isClosed } <= 8 }
+        try await two.update(address)
+        try await eventually { await two.link?.isConnected == true }
+        for _ in 0..<20 { idle.append(try await RawConnection.connect(port: port)) }
+        try await two.send(.heartbeatAnswer(round: 1), to: 1)
+        try await eventually { one.rounds == [1] }
+        #expect(await two.link?.isConnected == true)
+        for connection in idle { await connection.close() }
+        await one.transport.stop()
+        await two.transport.stop()
     }
 }
 
@@ -233,13 +281,15 @@ func frame(_ content: [UInt8]) -> [UInt8] {
 }
 
 enum Hello {
-    /// Node 2 to node 1 of the cluster "test".
-    static var sample: [UInt8] {
+    static var sample: [UInt8] { from(2) }
+
+    /// To node 1 of the cluster "test".
+    static func from(_ id: UInt64) -> [UInt8] {
         var writer = ByteWriter()
         writer.write(raw: Array("ApusRaft".utf8))
         writer.write(1 as UInt8)
         writer.write(1 as UInt8)
-        writer.writeVariable(2 as UInt64)
+        writer.writeVariable(id)
         writer.writeVariable(1 as UInt64)
         writer.write("test")
         writer.write("127.0.0.1:1")

@@ -15,9 +15,14 @@ public struct Member: Hashable, Sendable, CustomStringConvertible {
     public var description: String { address.isEmpty ? "\(id)" : "\(id) at \(address)" }
 }
 
-/// The addresses of members: what a change of members carries in its context, and a snapshot in its head.
+/// The addresses of members, and who was one: what a change of members carries in its context, and a snapshot in its head.
 struct MemberBook: Hashable, Sendable {
+    /// Removed members that are remembered, the last ones.
+    static let maximumRemoved = 10_000
+
     private(set) var members: [NodeID: String] = [:]
+    /// In the order of their removal. Only in the book of what is applied; a change's context has none.
+    private(set) var removed: [NodeID] = []
 
     init(_ members: some Sequence<Member> = []) {
         for member in members { self.members[member.id] = member.address }
@@ -40,6 +45,12 @@ struct MemberBook: Hashable, Sendable {
         return members != before
     }
 
+    /// They never come back.
+    mutating func remove(_ ids: [NodeID]) {
+        removed += ids
+        removed.removeFirst(max(0, removed.count - Self.maximumRemoved))
+    }
+
     /// Forgets whoever is not among `ids`.
     mutating func keep(_ ids: [NodeID]) {
         members = members.filter { ids.contains($0.key) }
@@ -53,6 +64,7 @@ struct MemberBook: Hashable, Sendable {
             writer.writeVariable(member.id.rawValue)
             writer.write(member.address)
         }
+        for id in removed { writer.writeVariable(id.rawValue) }
         return Bytes(writer.bytes)
     }
 
@@ -60,16 +72,18 @@ struct MemberBook: Hashable, Sendable {
     init?(decoding context: Bytes) {
         var reader = ByteReader(context.array)
         var members: [NodeID: String] = [:]
+        var removed: [NodeID] = []
         do {
             guard try reader.read(UInt8.self) == Self.version else { return nil }
             let count = try reader.readVariable(UInt64.self)
             guard count <= UInt64(reader.remaining) else { return nil }
             for _ in 0..<count { members[NodeID(try reader.readVariable(UInt64.self))] = try reader.readString() }
+            while reader.remaining > 0 { removed.append(NodeID(try reader.readVariable(UInt64.self))) }
         } catch {
             return nil
         }
-        guard reader.remaining == 0 else { return nil }
         self.members = members
+        self.removed = removed
     }
 
     private static let version: UInt8 = 1

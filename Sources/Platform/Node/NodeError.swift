@@ -33,6 +33,10 @@ public struct NodeError: Error, Sendable {
         public static let corrupt = Code(rawValue: "corrupt")
         /// The peer at an address is not who it should be, or refused this node.
         public static let wrongPeer = Code(rawValue: "wrong peer")
+        /// This node, or the one that a request names, was removed from its cluster: its number is not used again.
+        public static let removed = Code(rawValue: "removed")
+        /// A learner has to catch up before it can vote.
+        public static let learnerBehind = Code(rawValue: "learner behind")
         /// The node is stopping or has stopped.
         public static let stopped = Code(rawValue: "stopped")
         /// The caller's task was cancelled. It never gets this, but a `CancellationError`.

@@ -4,13 +4,17 @@ public import ApusRaft
 public struct NodeStatus: Sendable {
     /// What the core says.
     public let raft: Status
+    /// It receives the log and counts for nothing.
+    public let isLearner: Bool
+    /// Those who were removed from the cluster, the last ones, in the order of their removal.
+    public let removed: [NodeID]
     /// The members of the configuration in force, with the addresses that are known of them, in ascending order.
     public let members: [Member]
     /// Where the leader listens, when one is known.
     public let leader: Member?
     /// Everything up to here is in the state machine.
     public let appliedIndex: LogIndex
-    /// Proposals and reads without an answer.
+    /// Proposals, reads and requests to the leader without an answer.
     public let waiting: Int
     /// The sessions of proposers that the cluster remembers.
     public let sessions: Int
@@ -23,6 +27,8 @@ public struct NodeStatus: Sendable {
     init(_ driver: Driver) {
         raft = driver.raft.status
         members = driver.raft.configuration.members.map { driver.known[$0] ?? Member($0) }
+        isLearner = raft.configuration.learners.contains(driver.id)
+        removed = driver.book.removed
         leader = driver.leader
         appliedIndex = driver.appliedIndex
         waiting = driver.inbox.waiting

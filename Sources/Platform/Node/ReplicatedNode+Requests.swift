@@ -72,6 +72,14 @@ extension ReplicatedNode {
         submit(MachineReader(mode: mode, then: body))
     }
 
+    /// Makes sure that this node leads still, by a round that a majority answers. Needs neither the disk nor anything applied: it
+    /// works while the disk hangs, where `read` may have to wait.
+    ///
+    /// - Parameter body: gets the state as it is here, which may be behind, once, on the node's event loop; or `.notLeader`.
+    public func confirmLeadership(then body: @escaping @Sendable (Result<Machine, NodeError>) -> Void) {
+        submit(MachineReader(mode: .quorum, isConfirmation: true, then: body))
+    }
+
     private func see<Value: Sendable>(
         _ mode: ReadMode?, _ body: @escaping @Sendable (Machine) -> Value
     ) async throws -> Value {
@@ -106,18 +114,66 @@ extension ReplicatedNode {
         submit(MachineReader(mode: nil, then: body))
     }
 
-    /// Lets `target` lead instead of this node. Returns when it does.
+    /// Asks the application on the node that leads, which may be this one, something that is not replicated: its
+    /// `NodeObserver.answer`. Waits for a leader and for a connection to it, and is then sent once.
     ///
-    /// - Throws: `NodeError`: `.notLeader` when this node does not lead, `.timeout` when `target` did not take over within
-    ///   an election's time.
-    public func transferLeadership(to target: NodeID) async throws {
-        let tick: Duration = if case .every(let interval) = settings.ticks { interval } else { .milliseconds(100) }
-        try await transferLeadership(to: target, ticks: 2 * settings.raft.electionTicks, tick: tick)
+    /// - Parameters:
+    ///   - request: at most `NodeSettings.maximumCommandBytes`, as the answer.
+    ///   - then: gets the answer once, on the node's event loop, where it must not wait; what is refused at once is told on the
+    ///     caller's thread. An error has `mayHaveHappened` when the request may have reached a leader that did not answer.
+    public func askLeader(_ request: [UInt8], then: @escaping @Sendable (Result<[UInt8], NodeError>) -> Void) {
+        do throws(NodeError) {
+            try check(request.count)
+            try inbox.add(AskWaiter(.application, request, then: then))
+        } catch {
+            then(.failure(error))
+        }
     }
 
-    func transferLeadership(to target: NodeID, ticks: Int, tick: Duration) async throws {
+    /// As `askLeader(_:then:)`.
+    ///
+    /// - Throws: `NodeError`, `CancellationError`.
+    public func askLeader(_ request: [UInt8]) async throws -> [UInt8] {
+        try await askLeader(.application, request)
+    }
+
+    private func askLeader(_ kind: PeerCall.Kind, _ request: [UInt8]) async throws -> [UInt8] {
+        try check(request.count)
+        let waiter = AskWaiter(kind, request)
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                waiter.then = { continuation.resume(with: $0.mapError(\.thrown)) }
+                do throws(NodeError) {
+                    try inbox.add(waiter)
+                } catch {
+                    waiter.finish(.failure(error))
+                }
+            }
+        } onCancel: {
+            inbox.add { $0.cancel(waiter) }
+        }
+    }
+
+    /// Lets `target` lead instead of the node that leads. Returns when this node knows that it does.
+    ///
+    /// - Parameter forwarding: a node that does not lead asks the one that does; when false it throws `.notLeader`.
+    /// - Throws: `NodeError`: `.timeout` when `target` did not take over within an election's time, `.invalidRequest` when it
+    ///   can't lead; `CancellationError`.
+    public func transferLeadership(to target: NodeID, forwarding: Bool = true) async throws {
+        let tick: Duration = if case .every(let interval) = settings.ticks { interval } else { .milliseconds(100) }
+        try await transferLeadership(
+            to: target, forwarding: forwarding, ticks: 2 * settings.raft.electionTicks, tick: tick)
+    }
+
+    func transferLeadership(to target: NodeID, forwarding: Bool, ticks: Int, tick: Duration) async throws {
         let from = standing
-        if let error = try await ask({ $0.transferLeadership(to: target) }) { throw error }
+        if forwarding, from.role != .leader {
+            var request = ByteWriter()
+            request.write(target.rawValue)
+            _ = try await askLeader(.transfer, request.bytes)
+        } else if let error = try await ask({ $0.transferLeadership(to: target) }) {
+            throw error
+        }
         let end = ContinuousClock.now + tick * ticks
         while standing.leader != target, ContinuousClock.now < end {
             guard standing.role == .leader || standing.leader == nil || standing.leader == from.leader else { break }
@@ -129,19 +185,16 @@ extension ReplicatedNode {
         }
     }
 
-    /// Changes the members, at the leader: several at once go through a joint configuration. Returns when the new configuration
-    /// is committed, and the joint one left.
+    /// Changes the members, wherever the leader is: several at once go through a joint configuration. Returns when the new
+    /// configuration is committed, and the joint one left.
     ///
-    /// Adding a member first as a learner, and as a voter when it has caught up, keeps a new node without data from holding up
+    /// Adding a member first as a learner, and promoting it when it has caught up, keeps a new node without data from holding up
     /// commits.
     ///
-    /// - Throws: `NodeError`: `.notLeader` elsewhere, with who leads; `.changeUnderWay`.
+    /// - Throws: `NodeError`: `.changeUnderWay`; `.removed` for a number that was used before; `.learnerBehind`;
+    ///   `.invalidRequest`; `.noLeader` and `.timeout`. `CancellationError`, and then nobody knows whether it takes effect.
     public func change(_ changes: [MemberChange]) async throws {
-        let steps = changes.map(\.step)
-        let members = changes.compactMap(\.member)
-        try await ask { (driver: Driver, answer: @escaping @Sendable (Result<Void, NodeError>) -> Void) in
-            driver.change(steps, members, answer)
-        }
+        _ = try await askLeader(.change, MemberChange.encode(changes))
     }
 
     /// Takes a snapshot now, whatever the size of the log; returns when it is stored.

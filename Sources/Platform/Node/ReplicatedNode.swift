@@ -96,7 +96,8 @@ public final class ReplicatedNode<Machine: StateMachine>: Service {
         guard case .every(let tick) = settings.ticks, !Task.isCancelled, standing.role == .leader else { return }
         let others = (try? await status)?.raft.peers.filter { $0.id != id && $0.isRecentlyActive } ?? []
         guard let target = others.max(by: { $0.matchIndex < $1.matchIndex }) else { return }
-        try? await transferLeadership(to: target.id, ticks: settings.raft.electionTicks, tick: tick)
+        try? await transferLeadership(
+            to: target.id, forwarding: false, ticks: settings.raft.electionTicks, tick: tick)
     }
 
     private func stop(_ driver: NIOLoopBound<Driver>) async {
@@ -128,6 +129,15 @@ public final class ReplicatedNode<Machine: StateMachine>: Service {
             (image, restored) = try await NIOThreadPool.singleton.runIfActive { try read() }
             host.install(restored)
             known.learn(image.book)
+            if image.book.removed.contains(id) {
+                throw NodeError(.removed, "node \(id) was removed from its cluster")
+            }
+        }
+        // As they are in force: not only what is in the snapshot.
+        for entry in state.entries {
+            if case .configuration(_, let context) = entry.payload, let book = MemberBook(decoding: context) {
+                known.learn(book)
+            }
         }
         let recovered = Recovered(state: state, image: image, known: known)
         let start = UncheckedTransfer((host, recovered))
@@ -135,7 +145,10 @@ public final class ReplicatedNode<Machine: StateMachine>: Service {
         try await transport.start(as: id, on: eventLoop) { [inbox] event in
             switch event {
             case .received(let messages): inbox.add(messages)
+            case .called(let calls): inbox.add(calls)
             case .unreachable(let peer): inbox.add { $0.raft.peerUnreachable(peer) }
+            case .callsLost(let peer): inbox.add { $0.callsLost(peer) }
+            case .removed(let peer, let reason): inbox.add { $0.wasRemoved("node \(peer) says: \(reason)") }
             case .met(let member): inbox.add { $0.met(member) }
             }
         }
@@ -164,7 +177,8 @@ public final class ReplicatedNode<Machine: StateMachine>: Service {
         let parts = Driver.Parts(
             id: id, settings: settings, eventLoop: eventLoop, inbox: inbox, storage: storage, transport: transport,
             machine: host, metrics: NodeMetrics(id), logger: logger, failed: { ended.send($0) },
-            book: recovered.image.book, known: recovered.known, sessions: recovered.image.sessions)
+            book: recovered.image.book, known: recovered.known,
+            appliedMembers: recovered.state.snapshot?.configuration.members ?? [], sessions: recovered.image.sessions)
         let driver = Driver(parts, raft: raft, random: random) { standing in
             shared.withLock { $0.standing = standing }
         }

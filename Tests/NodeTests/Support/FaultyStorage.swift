@@ -5,6 +5,7 @@ import ApusRaft
 /// A storage in memory that fails when it is told to.
 final class FaultyStorage: NodeStorage {
     private let memory = MemoryStorage()
+    private let held = Locked<[Write]?>(nil)
     private let events = Locked<(@Sendable (NodeStorageEvent) -> Void)?>(nil)
 
     var recovered: PersistentState { memory.recovered }
@@ -23,7 +24,24 @@ final class FaultyStorage: NodeStorage {
         events.withLock { $0 }?(event)
     }
 
-    func append(_ write: Write) { memory.append(write) }
+    /// From now on, what is written waits until `resume`: as on a disk that does not answer.
+    func hang() { held.withLock { $0 = $0 ?? [] } }
+
+    func resume() {
+        let writes = held.withLock { held in
+            defer { held = nil }
+            return held ?? []
+        }
+        for write in writes { memory.append(write) }
+    }
+
+    func append(_ write: Write) {
+        let isHeld = held.withLock { held in
+            held?.append(write)
+            return held != nil
+        }
+        if !isHeld { memory.append(write) }
+    }
 
     func beginSnapshot(_ metadata: SnapshotMetadata) throws -> any NodeSnapshotWriter {
         try memory.beginSnapshot(metadata)

@@ -11,19 +11,21 @@ struct ChangeWaiter {
 }
 
 extension Driver {
-    /// - Parameter members: the addresses of those who are new.
-    func change(
-        _ steps: [ConfigurationChange.Step], _ members: [Member],
-        _ finish: @escaping @Sendable (Result<Void, NodeError>) -> Void
-    ) {
+    func change(_ changes: [MemberChange], _ finish: @escaping @Sendable (Result<Void, NodeError>) -> Void) {
         if isEnded { return finish(.failure(inbox.end ?? stopped)) }
+        let resolved: ResolvedChange
+        do throws(NodeError) {
+            resolved = try ResolvedChange(changes, raft.status) { book.removed.contains($0) }
+        } catch {
+            return finish(.failure(error))
+        }
         // With everybody's address: a node that joins learns all of them.
-        var addresses = known
-        addresses.learn(MemberBook(members))
-        let change = ConfigurationChange(steps, context: addresses.encoded())
+        var addresses = MemberBook(known.sorted)
+        addresses.learn(MemberBook(resolved.members))
         do throws(Refusal) {
-            let (term, index) = try raft.propose(change)
-            changes.append(
+            let (term, index) = try raft.propose(
+                ConfigurationChange(resolved.steps, context: addresses.encoded()))
+            self.changes.append(
                 ChangeWaiter(
                     index: index, term: term, deadline: now + UInt64(settings.timeoutTicks), finish: finish))
         } catch {
@@ -96,14 +98,16 @@ extension Driver {
         // Who belongs to nothing yet answers whoever introduced itself.
         let reachable = members.isEmpty ? known.sorted : members.compactMap { known[$0] }
         let others = reachable.filter { $0.id != id }
-        guard others != peers else { return }
+        guard others != peers || book.removed != removedPeers else { return }
         peers = others
-        transport.update(peers: others)
+        removedPeers = book.removed
+        transport.update(peers: others, removed: Set(book.removed))
     }
 
     func membersApplied(_ configuration: Configuration, _ context: Bytes, at entry: Entry) {
         if let addresses = MemberBook(decoding: context) { book.learn(addresses) }
         book.keep(configuration.members)
+        changeAppliedMembers(to: configuration.members)
         updatePeers()
         logger.info(
             "members changed",
@@ -111,5 +115,23 @@ extension Driver {
                 "node": "\(id)", "voters": "\(configuration.voters)", "learners": "\(configuration.learners)",
                 "joint": "\(configuration.isJoint)", "index": "\(entry.index)",
             ])
+    }
+
+    /// Whoever was a member and is none now is removed for good.
+    func changeAppliedMembers(to members: [NodeID]) {
+        let gone = appliedMembers.filter { !members.contains($0) }
+        appliedMembers = members
+        book.remove(gone)
+        if gone.contains(id) { wasRemoved("it was removed from its cluster") }
+    }
+
+    func wasRemoved(_ reason: String) {
+        if removal == nil { removal = (now, reason) }
+    }
+
+    /// An election's time after it learned of it: the others learn that it is committed, and callers here get their answers.
+    func endIfRemoved() {
+        guard let removal, removal.since + UInt64(settings.raft.electionTicks) <= now else { return }
+        fail(NodeError(.removed, "node \(id) ends: \(removal.reason)"))
     }
 }

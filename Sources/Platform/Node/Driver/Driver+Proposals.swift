@@ -107,6 +107,7 @@ extension Driver {
         if case .opening(let id, _) = session { proposeSession(id) }
         repeatProposals(sentBefore: .max)
         repeatReads()
+        leaderChangedForAsks()
     }
 
     /// Forwarded proposals of which nothing was heard.

@@ -31,6 +31,7 @@ extension Driver {
     /// Asks the core, once for all that wait.
     func sendReads() {
         guard !freshReads.isEmpty, raft.standing.leader != nil else { return }
+        if raft.standing.role != .leader { endConfirmations() }
         var kept: [ReadWaiter] = []
         for mode in [ReadMode.quorum, .lease] {
             let waiters = freshReads.filter { $0.mode == mode }
@@ -51,7 +52,9 @@ extension Driver {
         for read in reads {
             guard let position = askedReads.firstIndex(where: { $0.id == read.id }) else { continue }
             let group = askedReads.remove(at: position)
-            confirmedReads.append((read.index, group.waiters))
+            confirmedReads.append((read.index, group.waiters.filter { !$0.isConfirmation }))
+            // It waits for nothing that has to be written or applied.
+            serve(group.waiters.filter(\.isConfirmation))
         }
         serveReads()
     }
@@ -78,6 +81,16 @@ extension Driver {
                 serve(waiters)
             }
         }
+    }
+
+    private func endConfirmations() {
+        for read in freshReads where read.isConfirmation {
+            finish(
+                read,
+                NodeError(
+                    .notLeader, "node \(id) does not lead", retry: .after(.milliseconds(100)), leader: leader))
+        }
+        freshReads.removeAll { $0.isDone }
     }
 
     private func serve(_ readers: [ReadWaiter]) {

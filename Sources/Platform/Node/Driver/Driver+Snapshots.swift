@@ -94,6 +94,8 @@ extension Driver {
         sessions = image.sessions
         book = image.book
         known.learn(image.book)
+        appliedMembers = snapshot.configuration.members
+        if book.removed.contains(id) { wasRemoved("it was removed from its cluster") }
         appliedIndex = snapshot.index
         bytesSinceSnapshot = 0
         storage.keep(raft.snapshotsInUse)

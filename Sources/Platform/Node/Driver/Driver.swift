@@ -45,9 +45,24 @@ final class Driver {
     var outstanding = OutstandingProposals()
     var changes: [ChangeWaiter] = []
 
+    // What the leader is asked.
+    var unsentAsks: [AskWaiter] = []
+    /// Sent to one that did not lead; sent again at the next tick.
+    var refusedAsks: [AskWaiter] = []
+    /// By number.
+    var sentAsks: [UInt64: AskWaiter] = [:]
+    /// Begins anywhere, so that answers to an earlier run of this node are nobody's.
+    var nextAskNumber: UInt64
+    /// Requests of others, and of this node's own, that the application works on.
+    var servedCalls = 0
+
     // What is applied.
     var sessions = Sessions()
     var book: MemberBook
+    /// Of the configuration that is applied.
+    var appliedMembers: [NodeID]
+    /// Since when it is known that this node is no member any more.
+    var removal: (since: UInt64, reason: String)?
     var committed = CommittedEntries()
     var appliedIndex: LogIndex
     var isApplying = false
@@ -71,6 +86,8 @@ final class Driver {
     // Members.
     var known: MemberBook
     var peers: [Member] = []
+    /// What the transport was told of them.
+    var removedPeers: [NodeID] = []
     var standingChanged: @Sendable (Standing) -> Void
 
     init(_ parts: Parts, raft: Raft, random: SeededRandom, onStanding: @escaping @Sendable (Standing) -> Void) {
@@ -91,6 +108,8 @@ final class Driver {
         sessions = parts.sessions
         appliedIndex = raft.appliedIndex
         nextReadID = self.random.next()
+        nextAskNumber = self.random.next()
+        appliedMembers = parts.appliedMembers
         standingChanged = onStanding
     }
 
@@ -108,6 +127,7 @@ final class Driver {
         let failed: @Sendable (NodeError) -> Void
         let book: MemberBook
         let known: MemberBook
+        let appliedMembers: [NodeID]
         let sessions: Sessions
     }
 
@@ -133,6 +153,8 @@ final class Driver {
         if batch.persisted > 0 { raft.persisted(through: batch.persisted) }
         if !batch.proposals.isEmpty { arrived(batch.proposals) }
         if !batch.reads.isEmpty { arrived(batch.reads) }
+        if !batch.asks.isEmpty { arrived(batch.asks) }
+        if !batch.calls.isEmpty { received(batch.calls) }
         for task in batch.tasks { task.run(self) }
     }
 
@@ -168,7 +190,9 @@ final class Driver {
         expireProposals()
         expireReads()
         expireChanges()
+        expireAsks()
         repeatProposals()
+        endIfRemoved()
         metrics.ticked(self)
     }
 
@@ -211,6 +235,7 @@ final class Driver {
         isEnded = true
         inbox.close(error).fail(error)
         endReads(error)
+        endAsks(error)
         endProposals(error)
     }
 

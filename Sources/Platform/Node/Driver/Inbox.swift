@@ -15,18 +15,22 @@ final class Inbox: Sendable {
         var messages: [Message] = []
         var proposals: [ProposalWaiter] = []
         var reads: [ReadWaiter] = []
+        var asks: [AskWaiter] = []
+        /// Of peers.
+        var calls: [PeerCall] = []
         /// The highest sequence that the disk acknowledged.
         var persisted: UInt64 = 0
         var tasks: [Task] = []
 
         var isEmpty: Bool {
-            messages.isEmpty && proposals.isEmpty && reads.isEmpty && persisted == 0 && tasks.isEmpty
+            messages.isEmpty && proposals.isEmpty && reads.isEmpty && asks.isEmpty && calls.isEmpty && persisted == 0
+                && tasks.isEmpty
         }
     }
 
     private struct State {
         var batch = Batch()
-        /// Proposals and reads without an answer, here and with the driver.
+        /// Proposals, reads and requests without an answer, here and with the driver.
         var waiting = 0
         var waitingBytes = 0
         /// The event loop knows that there is something.
@@ -37,7 +41,7 @@ final class Inbox: Sendable {
 
     private let state = Locked(State())
     private let settings: NodeSettings
-    /// Messages of peers that wait; more are lost, as messages may be.
+    /// Messages of peers that wait, and as many requests and answers; more are lost, as these may be.
     static let maximumMessages = 8_192
 
     init(settings: NodeSettings) {
@@ -61,6 +65,21 @@ final class Inbox: Sendable {
         try update { state throws(NodeError) in
             try admit(bytes: 0, &state)
             state.batch.reads.append(read)
+        }
+    }
+
+    func add(_ ask: AskWaiter) throws(NodeError) {
+        try update { state throws(NodeError) in
+            try admit(bytes: ask.request.count, &state)
+            state.batch.asks.append(ask)
+        }
+    }
+
+    func add(_ calls: [PeerCall]) {
+        try? update { state throws(NodeError) in
+            guard state.end == nil else { return }
+            let room = Self.maximumMessages - state.batch.calls.count
+            state.batch.calls.append(contentsOf: calls.prefix(max(0, room)))
         }
     }
 
@@ -156,6 +175,7 @@ extension Inbox.Batch {
     func fail(_ error: NodeError) {
         for read in reads { read.fail(error) }
         for proposal in proposals { proposal.fail(error) }
+        for ask in asks { ask.finish(.failure(error)) }
         for task in tasks { task.fail(error) }
     }
 }

@@ -49,14 +49,17 @@ final class AnswerWaiter<Answer: Sendable>: ProposalWaiter, @unchecked Sendable 
 class ReadWaiter: @unchecked Sendable {
     /// Nil: whatever there is, at once.
     let mode: ReadMode?
+    /// It is to know that this node leads, and takes the state as it is then.
+    let isConfirmation: Bool
     var deadline: UInt64 = 0
     var hasArrived = false
     var isCancelled = false
     /// It has its answer.
     fileprivate(set) var isDone = false
 
-    init(mode: ReadMode?) {
+    init(mode: ReadMode?, isConfirmation: Bool) {
         self.mode = mode
+        self.isConfirmation = isConfirmation
     }
 
     /// Once; later ones are ignored.
@@ -69,9 +72,11 @@ class ReadWaiter: @unchecked Sendable {
 final class MachineReader<Machine: StateMachine>: ReadWaiter, @unchecked Sendable {
     var then: (@Sendable (Result<Machine, NodeError>) -> Void)?
 
-    init(mode: ReadMode?, then: (@Sendable (Result<Machine, NodeError>) -> Void)? = nil) {
+    init(
+        mode: ReadMode?, isConfirmation: Bool = false, then: (@Sendable (Result<Machine, NodeError>) -> Void)? = nil
+    ) {
         self.then = then
-        super.init(mode: mode)
+        super.init(mode: mode, isConfirmation: isConfirmation)
     }
 
     /// Once; later ones are ignored.

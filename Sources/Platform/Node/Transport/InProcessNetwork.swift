@@ -13,6 +13,8 @@ public final class InProcessNetwork: Sendable {
         var receivers: [NodeID: @Sendable (NodeTransportEvent) -> Void] = [:]
         var cut: Set<Link> = []
         var filter: (@Sendable (Message) -> Bool)?
+        /// What each node says who was removed.
+        var removed: [NodeID: Set<NodeID>] = [:]
     }
 
     fileprivate let state = Locked(State())
@@ -61,7 +63,21 @@ private final class InProcessTransport: NodeTransport {
         network.state.withLock { $0.receivers[id] = events }
     }
 
-    func update(peers: [Member]) {}
+    func update(peers: [Member], removed: Set<NodeID>) {
+        guard let id = id.withLock({ $0 }) else { return }
+        network.state.withLock { $0.removed[id] = removed }
+    }
+
+    func send(_ call: PeerCall) -> Bool {
+        let receiver = network.state.withLock { state -> (@Sendable (NodeTransportEvent) -> Void)?? in
+            guard let receiver = state.receivers[call.to] else { return nil }
+            if state.removed[call.to]?.contains(call.from) == true { return nil }
+            return .some(state.cut.contains(.init(from: call.from, to: call.to)) ? nil : receiver)
+        }
+        guard let receiver else { return false }
+        receiver?(.called([call]))
+        return true
+    }
 
     func send(_ messages: [Message]) {
         // Those to one node together: it wakes once.
@@ -75,16 +91,19 @@ private final class InProcessTransport: NodeTransport {
     }
 
     private func deliver(_ messages: ArraySlice<Message>, to: NodeID) {
-        let found = network.state.withLock { state -> ((@Sendable (NodeTransportEvent) -> Void), [Message])? in
+        guard let from = id.withLock({ $0 }) else { return }
+        typealias Delivery = (receiver: @Sendable (NodeTransportEvent) -> Void, event: NodeTransportEvent)
+        let delivery = network.state.withLock { state -> Delivery? in
             guard let receiver = state.receivers[to] else { return nil }
-            if state.cut.isEmpty, state.filter == nil { return (receiver, Array(messages)) }
-            let passing = messages.filter {
-                !state.cut.contains(.init(from: $0.from, to: to)) && state.filter?($0) != false
+            if state.cut.contains(.init(from: from, to: to)) { return nil }
+            if state.removed[to]?.contains(from) == true {
+                return state.receivers[from].map { ($0, .removed(by: to, reason: "it was removed from its cluster")) }
             }
-            return (receiver, passing)
+            guard let filter = state.filter else { return (receiver, .received(Array(messages))) }
+            let passing = messages.filter(filter)
+            return passing.isEmpty ? nil : (receiver, .received(passing))
         }
-        guard let (receiver, passing) = found, !passing.isEmpty else { return }
-        receiver(.received(passing))
+        if let (receiver, event) = delivery { receiver(event) }
     }
 
     func stop() async {

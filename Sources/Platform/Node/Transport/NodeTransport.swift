@@ -10,11 +10,17 @@ public protocol NodeTransport: Sendable {
         as id: NodeID, on eventLoop: any EventLoop, _ events: @escaping @Sendable (NodeTransportEvent) -> Void
     ) async throws
 
-    /// Whom to reach, and where. Called on the event loop whenever that changes.
-    func update(peers: [Member])
+    /// Whom to reach, and where, and who was removed from the cluster and is to be told so. Called on the event loop whenever
+    /// that changes.
+    func update(peers: [Member], removed: Set<NodeID>)
 
     /// Sends, or loses. Called on the event loop; does not wait.
     func send(_ messages: [Message])
+
+    /// Sends a request or an answer, which overtakes messages and is overtaken by them. Called on the event loop; does not wait.
+    ///
+    /// - Returns: false when it was not sent and never will be. When true, it may be lost all the same.
+    func send(_ call: PeerCall) -> Bool
 
     /// Ends all connections.
     func stop() async
@@ -24,6 +30,11 @@ public enum NodeTransportEvent: Sendable {
     case received([Message])
     /// A connection was lost or a queue is full: what was sent last may not have arrived.
     case unreachable(NodeID)
+    case called([PeerCall])
+    /// The connection that carried requests and answers to a peer was lost: some that were sent may not have arrived.
+    case callsLost(NodeID)
+    /// A peer says that this node was removed from the cluster.
+    case removed(by: NodeID, reason: String)
     /// A peer introduced itself with an address, which may be news.
     case met(Member)
 }

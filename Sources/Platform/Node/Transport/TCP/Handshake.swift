@@ -6,6 +6,8 @@ enum Lane: UInt8 {
     case messages = 1
     /// Pieces of snapshots, which would hold up heartbeats.
     case snapshots = 2
+    /// Requests to the leader and their answers, which messages would hold up.
+    case calls = 3
 }
 
 /// The first frame on a connection, from who opened it.
@@ -71,18 +73,29 @@ struct Hello: Equatable {
 struct Welcome: Equatable {
     /// Why the connection is refused; nil: welcome.
     let refusal: String?
+    /// The one who connects was removed from the cluster, for good.
+    let isRemoved: Bool
+
+    private enum Verdict: UInt8 {
+        case refused = 0
+        case welcome = 1
+        case removed = 2
+    }
+
+    private var verdict: Verdict { isRemoved ? .removed : refusal == nil ? .welcome : .refused }
 
     func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.write(raw: Hello.magic.array)
         writer.write(Hello.version)
-        writer.write(refusal == nil ? 1 as UInt8 : 0)
+        writer.write(verdict.rawValue)
         writer.write(refusal ?? "")
         return writer.bytes
     }
 
-    init(refusal: String? = nil) {
+    init(refusal: String? = nil, isRemoved: Bool = false) {
         self.refusal = refusal
+        self.isRemoved = isRemoved
     }
 
     /// - Throws: `NodeError` `.wrongPeer`.
@@ -93,12 +106,13 @@ struct Welcome: Equatable {
                 throw NodeError(.wrongPeer, "it does not speak this protocol")
             }
             let version = try reader.read(UInt8.self)
-            let isWelcome = try reader.read(UInt8.self) == 1
+            let verdict = Verdict(rawValue: try reader.read(UInt8.self)) ?? .refused
             let text = try reader.readString()
-            guard version == Hello.version || !isWelcome else {
+            guard version == Hello.version || verdict != .welcome else {
                 throw NodeError(.wrongPeer, "it answers in version \(version) of the protocol")
             }
-            refusal = isWelcome ? nil : text
+            refusal = verdict == .welcome ? nil : text
+            isRemoved = verdict == .removed
         } catch let error as ByteReader.Malformed {
             throw NodeError(.wrongPeer, "an answer that can't be read", cause: error)
         }

@@ -13,7 +13,10 @@ final class IncomingHandler: ChannelInboundHandler {
     private var frames = FrameReader(maximumBytes: Hello.maximumBytes)
     /// Set when the peer was let in.
     private(set) var hello: Hello?
+    /// Grows from connection to connection.
+    var arrival: UInt64 = 0
     private var received: [Message] = []
+    private var calls: [PeerCall] = []
     private var deadline: Scheduled<Void>?
     private var context: ChannelHandlerContext?
 
@@ -30,7 +33,10 @@ final class IncomingHandler: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        guard hub.opened(self) else { return refuse("this node has \(hub.settings.maximumConnections) connections") }
+        guard hub.opened(self) else {
+            let limit = hub.settings.maximumConnections
+            return refuse(NodeError(.overloaded, "this node has \(limit) connections"))
+        }
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
         deadline = context.eventLoop.scheduleTask(in: TimeAmount(hub.settings.handshakeTimeout)) {
             handler.value.close()
@@ -45,18 +51,20 @@ final class IncomingHandler: ChannelInboundHandler {
                 if let hello { try take(frame, from: hello) } else { try greet(frame) }
             }
         } catch {
-            hub.logger.warning(
-                "a connection is closed",
-                metadata: ["node": "\(hub.id)", "peer": "\(peerName)", "reason": "\(error)"])
-            if hello == nil { refuse((error as? NodeError)?.message ?? "\(error)") } else { close() }
+            hub.rejected(peerName, "\(error)")
+            if hello == nil { refuse(error) } else { close() }
         }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        guard !received.isEmpty else { return }
-        let messages = received
-        received = []
-        hub.events(.received(messages))
+        if !received.isEmpty {
+            hub.events(.received(received))
+            received = []
+        }
+        if !calls.isEmpty {
+            hub.events(.called(calls))
+            calls = []
+        }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -66,6 +74,7 @@ final class IncomingHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let reason = TCPTransportTLS.explain(error) { hub.rejected(peerName, reason) }
         close()
     }
 
@@ -76,7 +85,7 @@ final class IncomingHandler: ChannelInboundHandler {
     private func greet(_ frame: [UInt8]) throws {
         let hello = try Hello(decoding: frame)
         if let refusal = hub.refusal(of: hello) {
-            throw NodeError(.wrongPeer, refusal)
+            throw refusal
         }
         self.hello = hello
         deadline?.cancel()
@@ -86,6 +95,13 @@ final class IncomingHandler: ChannelInboundHandler {
     }
 
     private func take(_ frame: [UInt8], from hello: Hello) throws {
+        if hello.lane == .calls {
+            let call = try PeerCall(decoding: frame)
+            guard call.from == hello.from, call.to == hub.id else {
+                throw NodeError(.wrongPeer, "a request from \(call.from) to \(call.to)")
+            }
+            return calls.append(call)
+        }
         let message = try Message(decoding: frame)
         guard message.from == hello.from, message.to == hub.id else {
             throw NodeError(.wrongPeer, "a message from \(message.from) to \(message.to)")
@@ -93,8 +109,9 @@ final class IncomingHandler: ChannelInboundHandler {
         received.append(message)
     }
 
-    private func refuse(_ reason: String) {
-        write(Welcome(refusal: reason))
+    private func refuse(_ reason: any Error) {
+        let error = reason as? NodeError
+        write(Welcome(refusal: error?.message ?? "\(reason)", isRemoved: error?.code == .removed))
         close()
     }
 

@@ -27,7 +27,8 @@ final class OutgoingHandler: ChannelInboundHandler {
         do {
             while let frame = try frames.next() {
                 guard !isWelcome else { throw NodeError(.wrongPeer, "it says more than it was asked") }
-                if let refusal = try Welcome(decoding: frame).refusal { return link.refused(refusal) }
+                let welcome = try Welcome(decoding: frame)
+                if let refusal = welcome.refusal { return link.refused(refusal, isRemoved: welcome.isRemoved) }
                 isWelcome = true
                 link.welcomed(on: context.channel)
             }
@@ -43,6 +44,7 @@ final class OutgoingHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let reason = TCPTransportTLS.explain(error) { link.distrusted(reason) }
         context.close(promise: nil)
     }
 }

@@ -47,7 +47,10 @@ final class PeerLink {
 
     /// Takes a message to be flushed; false when something is there to be flushed already, or the message is lost.
     func add(_ message: Message) -> Bool {
-        if case .open = state { return addToOpen(message) }
+        if case .open = state {
+            let isFirst = unsent.readableBytes == 0
+            return addToOpen(message.encoded()) && isFirst
+        }
         if lane == .snapshots { connect() }
         // The first piece of a snapshot waits for its connection.
         guard case .connecting = state, lane == .snapshots, unsent.readableBytes == 0 else {
@@ -58,17 +61,23 @@ final class PeerLink {
         return false
     }
 
-    private func addToOpen(_ message: Message) -> Bool {
-        let content = message.encoded()
+    /// Sends at once; false when there is no connection, or no room in its queue.
+    func send(_ call: PeerCall) -> Bool {
+        guard case .open = state, addToOpen(call.encoded()) else { return false }
+        flush()
+        return true
+    }
+
+    /// False when it is lost.
+    private func addToOpen(_ content: [UInt8]) -> Bool {
         let waiting = queuedBytes + unsent.readableBytes
         guard waiting == 0 || waiting + content.count <= hub.settings.maximumQueueBytes else {
             lose()
             closeIfStuck()
             return false
         }
-        let isFirst = unsent.readableBytes == 0
         unsent.writeFrame(content)
-        return isFirst
+        return true
     }
 
     func flush() {
@@ -100,7 +109,11 @@ final class PeerLink {
         lost += 1
         if isLossTold { return }
         isLossTold = true
-        hub.events(.unreachable(peer.id))
+        tellLoss()
+    }
+
+    private func tellLoss() {
+        hub.events(lane == .calls ? .callsLost(peer.id) : .unreachable(peer.id))
     }
 
     // MARK: Connecting
@@ -120,6 +133,9 @@ final class PeerLink {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls = link.value.hub.tls {
+                        try channel.pipeline.syncOperations.addHandler(tls.clientHandler(for: host))
+                    }
                     try channel.pipeline.syncOperations.addHandler(OutgoingHandler(link: link.value))
                 }
             }
@@ -155,16 +171,23 @@ final class PeerLink {
     }
 
     /// The peer is not who it should be, or does not want this node.
-    func refused(_ reason: String) {
-        // As patient as can be: somebody has to correct something.
+    func refused(_ reason: String, isRemoved: Bool = false) {
+        if isRemoved { hub.events(.removed(by: peer.id, reason: reason)) }
+        needsCorrection("a peer refuses this node", reason)
+        channel?.close(promise: nil)
+    }
+
+    /// There is no TLS with the peer.
+    func distrusted(_ reason: String) { needsCorrection("no TLS connection with a peer", reason) }
+
+    /// As patient as can be, and logged once: somebody has to correct something.
+    private func needsCorrection(_ what: Logger.Message, _ reason: String) {
         failures = 30
-        if lastError != reason {
-            hub.logger.error(
-                "a peer refuses this node",
-                metadata: ["node": "\(hub.id)", "peer": "\(peer)", "reason": "\(reason)"])
+        // The other connections to the peer fail alike.
+        if lastError != reason, lane == .messages {
+            hub.logger.error(what, metadata: ["node": "\(hub.id)", "peer": "\(peer)", "reason": "\(reason)"])
         }
         lastError = reason
-        channel?.close(promise: nil)
     }
 
     /// The connection, this one or an earlier one, has ended.
@@ -184,14 +207,14 @@ final class PeerLink {
         let link = NIOLoopBound(self, eventLoop: hub.eventLoop)
         state = .waiting(hub.eventLoop.scheduleTask(in: wait) { link.value.connectAgain() })
         isLossTold = true
-        hub.events(.unreachable(peer.id))
+        tellLoss()
     }
 
     private func connectAgain() {
         guard case .waiting = state else { return }
         state = .idle
         // Snapshots wait for the next piece.
-        if lane == .messages { connect() }
+        if lane != .snapshots { connect() }
     }
 
     /// Doubled with each failure, and up to a quarter longer by chance, so that nodes do not come back all at once.

@@ -5,11 +5,13 @@ public import Logging
 public import NIOCore
 import NIOPosix
 
-/// Connects nodes by TCP: a connection in each direction, and one more for snapshots while there are any to send.
+/// Connects nodes by TCP: a connection in each direction for messages, one for requests to the leader, and one more for snapshots
+/// while there are any to send.
 ///
 /// A connection begins with a greeting that names the cluster, both nodes and the version; whoever is not meant is refused, and
 /// told why. Every frame has a checksum. A lost connection is opened again, with growing waits; what was under way is lost.
-/// There is no encryption: the network between the nodes has to be one's own.
+/// With `TCPTransportSettings.tls` it is encrypted, and peers show certificates; without, the network between the nodes has to be
+/// one's own.
 public final class TCPTransport: NodeTransport {
     let cluster: String
     let settings: TCPTransportSettings
@@ -47,10 +49,11 @@ public final class TCPTransport: NodeTransport {
         as id: NodeID, on eventLoop: any EventLoop, _ events: @escaping @Sendable (NodeTransportEvent) -> Void
     ) async throws {
         do {
+            let tls = try settings.tls.map { try TCPTransportTLS.Contexts($0) }
             let hub = try await eventLoop.submit {
                 NIOLoopBound(
                     TCPHub(
-                        id: id, cluster: self.cluster, settings: self.settings, eventLoop: eventLoop,
+                        id: id, cluster: self.cluster, settings: self.settings, tls: tls, eventLoop: eventLoop,
                         logger: self.logger, events: events), eventLoop: eventLoop)
             }.get()
             let server = try await ServerBootstrap(group: eventLoop)
@@ -58,6 +61,7 @@ public final class TCPTransport: NodeTransport {
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
+                        if let tls { try channel.pipeline.syncOperations.addHandler(tls.serverHandler()) }
                         try channel.pipeline.syncOperations.addHandler(IncomingHandler(hub: hub.value))
                     }
                 }
@@ -74,8 +78,12 @@ public final class TCPTransport: NodeTransport {
         }
     }
 
-    public func update(peers: [Member]) {
-        hub.withLock { $0 }?.value.update(peers: peers)
+    public func update(peers: [Member], removed: Set<NodeID>) {
+        hub.withLock { $0 }?.value.update(peers: peers, removed: removed)
+    }
+
+    public func send(_ call: PeerCall) -> Bool {
+        hub.withLock { $0 }?.value.send(call) ?? false
     }
 
     public func send(_ messages: [Message]) {

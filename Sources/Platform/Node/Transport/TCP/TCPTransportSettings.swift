@@ -5,7 +5,7 @@ public struct TCPTransportSettings: Sendable {
     /// One frame; a connection that announces a larger one is closed. Above `RaftOptions.maximumMessageBytes`,
     /// `snapshotChunkBytes` and `NodeSettings.maximumCommandBytes` by a quarter at least.
     public var maximumFrameBytes = 8 << 20
-    /// Connections that peers opened; more are refused.
+    /// Connections that peers opened. When there are more, one that has not said who it is gives way, or else the new one.
     public var maximumConnections = 64
     /// From the first byte, or the connection's beginning, until both sides know who the other is.
     public var handshakeTimeout = Duration.seconds(5)
@@ -15,6 +15,9 @@ public struct TCPTransportSettings: Sendable {
     /// The wait after the first attempt to connect that failed; doubled after each further one.
     public var minimumBackoff = Duration.milliseconds(50)
     public var maximumBackoff = Duration.seconds(1)
+
+    /// Nil: no encryption, and whoever can reach the port and knows the cluster's name is a peer.
+    public var tls: TCPTransportTLS?
 
     public init() {}
 }
