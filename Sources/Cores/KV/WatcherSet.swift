@@ -27,8 +27,10 @@ public struct WatcherSet: Sendable {
 
     private var watchers: [WatcherID: Watcher] = [:]
     private var index = IntervalIndex()
-    /// Each watcher with something to take, once; a few that no longer have anything.
+    /// Each watcher with something to take, once; a few that no longer have anything, or are gone.
     private var turns: Deque<WatcherID> = []
+    /// How many in `turns` are gone.
+    private var goneTurns = 0
     private var lastID: Int64 = 0
     private var wantingPrevious = 0
     /// Every watcher that is not lagging has taken all up to here, or has it in its backlog.
@@ -62,7 +64,7 @@ public struct WatcherSet: Sendable {
         guard let watcher = watchers.removeValue(forKey: id) else { return }
         index.remove(watcher.request.range, id: id.rawValue)
         if watcher.request.previous { wantingPrevious -= 1 }
-        if watcher.hasTurn { turns.removeAll { $0 == id } }
+        if watcher.hasTurn { forgetTurn() }
     }
 
     /// The revision up to which a watcher has taken everything there was for it; nil while it has something to take,
@@ -131,12 +133,41 @@ extension WatcherSet {
     ///
     /// A watcher that then has more goes to the end of the queue, so none waits for more than one turn of the others.
     public mutating func serve(from store: KVStore, limit: Int = 1_000) -> (id: WatcherID, output: WatchOutput)? {
-        while let id = turns.popFirst() {
-            watchers[id]?.hasTurn = false
+        while let id = nextTurn() {
             let output = take(id, from: store, limit: limit)
-            if watchers[id]?.hasWork == true { giveTurn(to: id) }
+            returnTurn(id)
             if output != .idle { return (id, output) }
         }
         return nil
+    }
+
+    /// The watcher whose turn it is; nil when none has anything to take.
+    ///
+    /// For who cannot serve just any: it has no other turn, not for new events either, until it has taken all there is for it or
+    /// its turn is given back.
+    public mutating func nextTurn() -> WatcherID? {
+        while let id = turns.popFirst() {
+            guard watchers[id] != nil else {
+                goneTurns -= 1
+                continue
+            }
+            watchers[id]?.hasTurn = false
+            if watchers[id]?.hasWork == true { return id }
+        }
+        return nil
+    }
+
+    /// Puts a watcher at the end of the queue, if it has something to take.
+    public mutating func returnTurn(_ id: WatcherID) {
+        if watchers[id]?.hasWork == true { giveTurn(to: id) }
+    }
+
+    /// Those who are gone are taken out of the queue when they are as many as those who are there.
+    private mutating func forgetTurn() {
+        goneTurns += 1
+        guard goneTurns > watchers.count + 64 else { return }
+        let watchers = watchers
+        turns.removeAll { watchers[$0] == nil }
+        goneTurns = 0
     }
 }

@@ -1,0 +1,154 @@
+import ApusEtcdAPI
+import ApusGRPC
+import ApusKV
+import ApusPrimitives
+import Foundation
+import NIOCore
+import SwiftProtobuf
+
+extension GRPCService {
+    /// etcd's Lease service.
+    static func lease(_ core: ControlCore) -> GRPCService {
+        GRPCService(EtcdService.lease) { service in
+            service.deferred("LeaseGrant") { (request: EtcdLeaseGrantRequest, head, answer) in
+                answer.attempt { () throws(EtcdError) in try core.leaseGrant(request, head, answer) }
+            }
+            service.deferred("LeaseRevoke") { (request: EtcdLeaseRevokeRequest, head, answer) in
+                answer.attempt { () throws(EtcdError) in try core.leaseRevoke(request, head, answer) }
+            }
+            service.deferred("LeaseTimeToLive") { (request: EtcdLeaseTimeToLiveRequest, head, answer) in
+                answer.attempt { () throws(EtcdError) in try core.leaseTimeToLive(request, head, answer) }
+            }
+            service.deferred("LeaseLeases") { (_: EtcdLeaseLeasesRequest, head, answer) in
+                answer.attempt { () throws(EtcdError) in try core.leaseLeases(head, answer) }
+            }
+            service.stream(raw: "LeaseKeepAlive") { requests, replies, call in
+                try await core.withLeader(call.head) { try await core.leaseKeepAlive(requests, replies) }
+            }
+        }
+    }
+}
+
+extension ControlCore {
+    fileprivate func leaseGrant(
+        _ request: EtcdLeaseGrantRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer
+    ) throws(EtcdError) {
+        // As etcd: a positive number that nobody else has.
+        let id = request.id == 0 ? Int64.random(in: 1...(.max)) : request.id
+        propose(.kv(.grant(LeaseID(id), ttlSeconds: request.ttl), try caller(head)), answer) {
+            response, header -> EtcdLeaseGrantResponse? in
+            guard case .kv(.grant(let lease)) = response else { return nil }
+            return .with {
+                $0.header = header
+                $0.id = lease.id.rawValue
+                $0.ttl = lease.grantedTTLSeconds
+            }
+        }
+    }
+
+    fileprivate func leaseRevoke(
+        _ request: EtcdLeaseRevokeRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer
+    ) throws(EtcdError) {
+        propose(.kv(.revoke(LeaseID(request.id)), try caller(head)), answer) {
+            _, header -> EtcdLeaseRevokeResponse? in .with { $0.header = header }
+        }
+    }
+
+    /// The time is the leader's; the rest is read here, linearizably.
+    fileprivate func leaseTimeToLive(
+        _ request: EtcdLeaseTimeToLiveRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer
+    ) throws(EtcdError) {
+        let caller = try caller(head)
+        let id = LeaseID(request.id)
+        ask(.remaining(id)) { remaining in
+            self.read(linearizable: true) { machine in
+                answer.attempt { () throws(EtcdError) in
+                    let machine = try machine.get()
+                    let remaining = try remaining.get()
+                    var reply = EtcdLeaseTimeToLiveResponse()
+                    reply.header = self.header(machine.store.revision)
+                    reply.id = request.id
+                    reply.ttl = -1
+                    if let remaining, let lease = machine.store.lease(id) {
+                        reply.ttl = remaining
+                        reply.grantedTtl = lease.grantedTTLSeconds
+                        if request.keys {
+                            let keys = machine.store.keys(attachedTo: id)
+                            for key in keys { try machine.auth.check(caller, range: RangeRequest(.key(key))) }
+                            reply.keys = keys.map(\.data)
+                        }
+                    }
+                    answer.succeed(reply)
+                }
+            }
+        }
+    }
+
+    fileprivate func leaseLeases(_ head: GRPCRequestHead, _ answer: GRPCAnswer) throws(EtcdError) {
+        let caller = try caller(head)
+        read(linearizable: false) { machine in
+            answer.attempt { () throws(EtcdError) in
+                let machine = try machine.get()
+                let leases = machine.store.leases
+                if caller != nil {
+                    for key in leases.flatMap({ machine.store.keys(attachedTo: $0.id) }) {
+                        try machine.auth.check(caller, range: RangeRequest(.key(key)))
+                    }
+                }
+                var reply = EtcdLeaseLeasesResponse()
+                reply.header = self.header(machine.store.revision)
+                reply.leases = self.leases.sorted(leases).map { lease in .with { $0.id = lease.id.rawValue } }
+                answer.succeed(reply)
+            }
+        }
+    }
+
+    /// Keep-alives of one stream under way at once; more wait in the stream.
+    private static let keepAlivesAtOnce = 512
+
+    fileprivate func leaseKeepAlive(
+        _ requests: GRPCMessages<ByteBuffer>, _ replies: GRPCMessageWriter<ByteBuffer>
+    ) async throws {
+        // In units of keep-alives: those under way and those that are answered and not yet sent count alike.
+        let outbox = Outbox<ByteBuffer>(limitBytes: 1 << 20) {}
+        let room = KeepAliveRoom(limit: Self.keepAlivesAtOnce)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while case let responses = try await outbox.take(), !responses.isEmpty {
+                    for response in responses {
+                        try await replies.send(response)
+                        room.leave()
+                    }
+                }
+            }
+            group.addTask {
+                defer { outbox.end(room.isEmpty ? nil : CancellationError()) }
+                while let bytes = try await requests.next() {
+                    let request = try EtcdLeaseKeepAliveRequest.decoded(bytes)
+                    try await room.enter()
+                    self.keepAlive(request.id, into: outbox)
+                }
+                await room.whenEmpty()
+            }
+            try await group.next()
+            try await group.waitForAll()
+        }
+    }
+
+    private func keepAlive(_ id: Int64, into outbox: Outbox<ByteBuffer>) {
+        // From before the lease is begun anew: a client must not see it alive at a revision at which it may be gone.
+        var header = wireHeader(view.revision)
+        keepAlive(LeaseID(id)) { result in
+            switch result {
+            case .failure(let error): outbox.end(error.status)
+            case .success(let seconds):
+                header.term = self.node.standing.term.rawValue
+                var writer = ProtoWriter(reservingCapacity: 64)
+                writer.header(header)
+                writer.field(2, id)
+                writer.field(3, seconds)
+                outbox.add(ByteBuffer(bytes: writer.bytes), bytes: writer.bytes.count)
+            }
+        }
+    }
+}
