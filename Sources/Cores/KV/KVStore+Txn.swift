@@ -4,10 +4,13 @@ extension KVStore {
     /// Runs a transaction at one new revision, or at none if it changes nothing.
     ///
     /// Everything that can be wrong is found before the first change, so an error leaves the store as it was.
+    /// - Parameter maximumOperations: nested transactions have what those around them leave.
     /// - Throws: `tooManyOperations`, `emptyKey`, `valueProvided`, `leaseProvided`, `duplicateKey`, `keyNotFound`,
     ///   `leaseNotFound`, `compacted`, `futureRevision`.
-    public mutating func txn(_ request: TxnRequest) throws(KVError) -> TxnResponse {
-        try request.check(budget: Self.maximumOperationsPerTransaction)
+    public mutating func txn(
+        _ request: TxnRequest, maximumOperations: Int = KVStore.maximumOperationsPerTransaction
+    ) throws(KVError) -> TxnResponse {
+        try request.check(budget: maximumOperations)
         try request.checkOverlaps()
         let plan = plan(request)
         var deleted: [KeyRange] = []

@@ -11,7 +11,8 @@ extension TxnRequest {
     }
 
     /// A key may change at most once on a path through the transaction.
-    func checkOverlaps() throws(KVError) {
+    /// - Throws: `duplicateKey`.
+    public func checkOverlaps() throws(KVError) {
         _ = try Changes(of: success)
         _ = try Changes(of: failure)
     }

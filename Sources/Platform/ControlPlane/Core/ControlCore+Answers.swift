@@ -1,6 +1,23 @@
 import ApusEtcdAPI
 import ApusGRPC
+import ApusKV
+import NIOCore
 import SwiftProtobuf
+
+extension GRPCAnswer {
+    /// Answers with what `body` throws.
+    func attempt(_ body: () throws -> Void) {
+        do {
+            try body()
+        } catch let error as EtcdError {
+            fail(error.status)
+        } catch let error as KVError {
+            fail(EtcdError(error).status)
+        } catch {
+            fail(error as? GRPCError ?? GRPCError(.unknown, "the method failed", cause: error))
+        }
+    }
+}
 
 extension ControlCore {
     /// Replicates a command and answers a call with what it came to.
@@ -11,13 +28,33 @@ extension ControlCore {
         _ make: @escaping @Sendable (ControlResponse, EtcdResponseHeader) -> Reply?
     ) {
         propose(command) { result in
-            answer.attempt { () throws(EtcdError) in
+            answer.attempt {
                 let applied = try result.get()
                 guard let reply = make(try applied.result.get(), self.header(applied.revision)) else {
-                    throw EtcdError(.internalError, "etcdserver: an answer to something else")
+                    throw Self.answerToSomethingElse
                 }
                 answer.succeed(reply)
             }
         }
+    }
+
+    /// As `propose`, for replies that are encoded by hand.
+    func proposeForBytes(
+        _ command: ControlCommand, _ answer: GRPCAnswer,
+        _ make: @escaping @Sendable (ControlResponse, WireHeader) -> ByteBuffer?
+    ) {
+        propose(command) { result in
+            answer.attempt {
+                let applied = try result.get()
+                guard let reply = make(try applied.result.get(), self.wireHeader(applied.revision)) else {
+                    throw Self.answerToSomethingElse
+                }
+                answer.succeed(reply)
+            }
+        }
+    }
+
+    private static var answerToSomethingElse: EtcdError {
+        EtcdError(.internalError, "etcdserver: an answer to something else")
     }
 }

@@ -11,14 +11,7 @@ extension ControlCore {
     func propose(
         _ command: ControlCommand, then: @escaping @Sendable (Result<ControlAnswer, EtcdError>) -> Void
     ) {
-        let bytes = command.encoded()
-        Task {
-            do {
-                then(.success(try await self.node.propose(bytes)))
-            } catch {
-                then(.failure(EtcdError(node: error)))
-            }
-        }
+        node.propose(command.encoded()) { then($0.mapError { EtcdError(node: $0) }) }
     }
 
     /// - Throws: also what the command came to, when that is an error.
@@ -36,17 +29,8 @@ extension ControlCore {
     func read(
         linearizable: Bool, then body: @escaping @Sendable (Result<ControlMachine, EtcdError>) -> Void
     ) {
-        Task {
-            do {
-                if linearizable {
-                    try await self.node.read { body(.success($0)) }
-                } else {
-                    try await self.node.readLocally { body(.success($0)) }
-                }
-            } catch {
-                body(.failure(EtcdError(node: error)))
-            }
-        }
+        let seen: @Sendable (Result<ControlMachine, NodeError>) -> Void = { body($0.mapError { EtcdError(node: $0) }) }
+        if linearizable { node.read(then: seen) } else { node.readLocally(then: seen) }
     }
 
     func read<Value: Sendable>(

@@ -2,6 +2,7 @@ import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
 import ApusNode
+import ApusPrimitives
 import ApusRaft
 import Logging
 
@@ -10,19 +11,31 @@ final class ControlCore: Sendable {
     let node: ReplicatedNode<ControlMachine>
     let settings: ControlPlaneSettings
     let identity: ClusterIdentity
+    let watches: WatchHub
+    let leases: LeaseKeeper
+    let leaderMonitor: LeaderMonitor
     let logger: Logger
+    private let observer: MemberObserver
 
     init(
-        node: ReplicatedNode<ControlMachine>, settings: ControlPlaneSettings, identity: ClusterIdentity, logger: Logger
+        node: ReplicatedNode<ControlMachine>, observer: MemberObserver, settings: ControlPlaneSettings,
+        identity: ClusterIdentity, logger: Logger
     ) {
         self.node = node
+        self.observer = observer
         self.settings = settings
         self.identity = identity
         self.logger = logger
+        watches = observer.watches
+        leases = observer.leases
+        leaderMonitor = LeaderMonitor(node: node, interval: settings.electionTimeout)
     }
 
     var clusterID: UInt64 { identity.clusterID }
     var memberID: UInt64 { identity.memberID }
+
+    /// What this member has applied, for who needs no more than that; any thread.
+    var view: MemberView { observer.view }
 
     func header(_ revision: Revision) -> EtcdResponseHeader {
         var header = EtcdResponseHeader()
@@ -31,6 +44,11 @@ final class ControlCore: Sendable {
         header.revision = revision.rawValue
         header.raftTerm = node.standing.term.rawValue
         return header
+    }
+
+    func wireHeader(_ revision: Revision) -> WireHeader {
+        WireHeader(
+            clusterID: clusterID, memberID: memberID, revision: revision.rawValue, term: node.standing.term.rawValue)
     }
 
     /// Who makes a call: by its token, or by its certificate; nil while nobody needs to say.

@@ -65,18 +65,32 @@ public final class ControlPlaneServer: Service {
     private func serve() async throws {
         let plan = try ClusterPlan(settings)
         let storage = try await open(folder: "\(settings.dataFolder)/member", plan.identity)
+        let machine = ControlMachine(cluster: plan.book, minimumLeaseTTLSeconds: settings.minimumLeaseTTLSeconds)
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        let observer = MemberObserver(
+            watches: WatchHub(eventLoop: eventLoop, identity: plan.identity, settings: settings),
+            leases: LeaseKeeper(notices: machine.leaseNotices, logger: logger), memberID: plan.identity.memberID)
         let node = ReplicatedNode(
-            NodeID(plan.identity.memberID), machine: ControlMachine(cluster: plan.book), beginning: plan.beginning,
-            storage: storage, transport: try transport(plan), settings: nodeSettings, logger: logger)
-        let core = ControlCore(node: node, settings: settings, identity: plan.identity, logger: logger)
+            NodeID(plan.identity.memberID), machine: machine, beginning: plan.beginning,
+            storage: storage, transport: try transport(plan), settings: nodeSettings, observer: observer,
+            eventLoop: eventLoop, logger: logger)
+        observer.attach(node)
+        let core = ControlCore(
+            node: node, observer: observer, settings: settings, identity: plan.identity, logger: logger)
         founded.send(core)
-        let frontend = HTTPFrontend(core, services: Self.services(core))
-        let servers = clientURLs.map { server($0, Self.services(core), frontend) }
+        let all = Self.services(core)
+        let frontend = HTTPFrontend(core, services: all)
+        let gate: [any GRPCServerMiddleware] = [MemberGate(core: core)]
+        let servers = clientURLs.map { server($0, all, gate, frontend) }
         let watched = HTTPFrontend(core, services: nil)
-        let metrics = metricsURLs.map { server($0, [], watched) }
-        var services: [any Service] = [node, Announcement(core: core)]
+        let metrics = metricsURLs.map { server($0, [], [], watched) }
+        var services: [any Service] = [
+            node, core.leaderMonitor, AutoCompactor(core: core), Announcement(core: core),
+        ]
         services += servers + metrics
-        services.append(Listening(servers: servers + metrics, listening: listening))
+        services += [
+            Listening(servers: servers + metrics, listening: listening), Upkeep(core: core),
+        ] as [any Service]
         try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
     }
 
@@ -105,7 +119,10 @@ public final class ControlPlaneServer: Service {
         return node
     }
 
-    private func server(_ url: ServiceURL, _ services: [GRPCService], _ frontend: HTTPFrontend) -> GRPCServer {
+    private func server(
+        _ url: ServiceURL, _ services: [GRPCService], _ middleware: [any GRPCServerMiddleware],
+        _ frontend: HTTPFrontend
+    ) -> GRPCServer {
         var server = GRPCServerSettings(host: url.host.isEmpty ? "0.0.0.0" : url.host, port: url.port)
         if url.isUnix { server.unixSocketPath = url.host }
         if url.scheme.isSecure { server.tls = settings.clientTLS }
@@ -114,12 +131,14 @@ public final class ControlPlaneServer: Service {
         server.maxConnections = settings.maxConnections
         server.minimumPingInterval = .seconds(5)
         server.drainTimeout = .seconds(5)
+        server.http2.maxConcurrentStreams = settings.maxConcurrentStreams
         return GRPCServer(
-            services: services, settings: server, otherwise: { try frontend.configure($0) }, logger: logger)
+            services: services, settings: server, middleware: middleware, otherwise: { try frontend.configure($0) },
+            logger: logger)
     }
 
     static func services(_ core: ControlCore) -> [GRPCService] {
-        [.kv(core)]
+        [.kv(core), .watch(core), .lease(core), .lock(core), .election(core)]
     }
 }
 

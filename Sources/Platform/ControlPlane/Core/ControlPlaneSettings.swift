@@ -84,6 +84,11 @@ extension ControlPlaneSettings {
     /// How long a request may take before the client is told that it timed out: five seconds, and two elections.
     var requestTimeout: Duration { .seconds(5) + electionTimeout * 2 }
 
+    /// One and a half elections, in whole seconds: a lease must outlive the choice of a leader.
+    var minimumLeaseTTLSeconds: Int64 {
+        max(1, (electionTimeout.milliseconds * 3 / 2 + 999) / 1_000)
+    }
+
     var effectiveQuotaBytes: Int64 { quotaBytes == 0 ? 2 << 30 : quotaBytes }
 
     var electionTicks: Int { max(2, Int((electionTimeout / heartbeatInterval).rounded(.down))) }

@@ -1,89 +1,77 @@
 import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
+import NIOCore
 import SwiftProtobuf
 
 extension GRPCService {
     /// etcd's KV service.
     static func kv(_ core: ControlCore) -> GRPCService {
         GRPCService(EtcdService.kv) { service in
-            service.deferred("Range") { (request: EtcdRangeRequest, head, answer) in
-                answer.attempt { () throws(EtcdError) in try core.range(request, head, answer) }
+            service.deferred(raw: "Range") { bytes, head, answer in
+                answer.attempt { try core.range(bytes, head, answer) }
             }
-            service.deferred("Put") { (request: EtcdPutRequest, head, answer) in
-                answer.attempt { () throws(EtcdError) in try core.put(request, head, answer) }
+            service.deferred(raw: "Put") { bytes, head, answer in
+                answer.attempt { try core.put(bytes, head, answer) }
             }
-            service.deferred("DeleteRange") { (request: EtcdDeleteRangeRequest, head, answer) in
-                answer.attempt { () throws(EtcdError) in try core.deleteRange(request, head, answer) }
+            service.deferred(raw: "DeleteRange") { bytes, head, answer in
+                answer.attempt { try core.deleteRange(bytes, head, answer) }
             }
-            service.deferred("Txn") { (request: EtcdTxnRequest, head, answer) in
-                answer.attempt { () throws(EtcdError) in try core.txn(request, head, answer) }
+            service.deferred(raw: "Txn") { bytes, head, answer in
+                answer.attempt { try core.txn(bytes, head, answer) }
             }
             service.deferred("Compact") { (request: EtcdCompactionRequest, head, answer) in
-                answer.attempt { () throws(EtcdError) in try core.compact(request, head, answer) }
+                answer.attempt { try core.compact(request, head, answer) }
             }
-        }
-    }
-}
-
-extension GRPCAnswer {
-    /// Answers with what `body` throws.
-    func attempt(_ body: () throws(EtcdError) -> Void) {
-        do throws(EtcdError) {
-            try body()
-        } catch {
-            fail(error.status)
         }
     }
 }
 
 extension ControlCore {
-    func range(_ request: EtcdRangeRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws(EtcdError) {
-        try request.check()
-        let range = try RangeRequest(request)
+    fileprivate func range(_ bytes: ByteBuffer, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws {
+        let (request, isSerializable) = try Self.rangeRequest(bytes)
+        if view.isLearner, !isSerializable { throw EtcdError.notSupportedForLearner }
         let caller = try caller(head)
-        read(linearizable: !request.serializable) { machine in
-            answer.attempt { () throws(EtcdError) in
+        read(linearizable: !isSerializable) { machine in
+            answer.attempt {
                 let machine = try machine.get()
-                try machine.auth.check(caller, range: range)
-                do throws(KVError) {
-                    let response = try machine.store.range(range)
-                    var reply = EtcdRangeResponse(response)
-                    reply.header = self.header(response.revision)
-                    answer.succeed(reply)
-                } catch {
-                    throw EtcdError(error)
-                }
+                try machine.auth.check(caller, range: request)
+                let response = try machine.store.range(request)
+                answer.succeed(KVReplies.range(response, self.wireHeader(response.revision)))
             }
         }
     }
 
-    func put(_ request: EtcdPutRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws(EtcdError) {
-        try request.check()
-        propose(.kv(.put(PutRequest(request)), try caller(head)), answer) { response, header -> EtcdPutResponse? in
+    fileprivate func put(_ bytes: ByteBuffer, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws {
+        let request = try Self.putRequest(bytes)
+        let caller = try caller(head)
+        try checkSize(bytes.readableBytes, caller)
+        proposeForBytes(.kv(.put(request), caller), answer) { response, header in
             guard case .kv(.put(let response)) = response else { return nil }
-            var reply = EtcdPutResponse(response)
-            reply.header = header
-            return reply
+            return KVReplies.put(response, header)
         }
     }
 
-    func deleteRange(
-        _ request: EtcdDeleteRangeRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer
-    ) throws(EtcdError) {
+    fileprivate func deleteRange(_ bytes: ByteBuffer, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws {
+        let request = try EtcdDeleteRangeRequest.decoded(bytes)
         try request.check()
-        propose(.kv(.delete(DeleteRangeRequest(request)), try caller(head)), answer) {
-            response, header -> EtcdDeleteRangeResponse? in
+        let caller = try caller(head)
+        try checkSize(bytes.readableBytes, caller)
+        proposeForBytes(.kv(.delete(DeleteRangeRequest(request)), caller), answer) { response, header in
             guard case .kv(.delete(let response)) = response else { return nil }
-            var reply = EtcdDeleteRangeResponse(response)
-            reply.header = header
-            return reply
+            return KVReplies.delete(response, header)
         }
     }
 
-    func txn(_ request: EtcdTxnRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws(EtcdError) {
-        try request.check(maxOperations: settings.maxTxnOperations)
-        propose(.kv(.txn(try TxnRequest(request)), try caller(head)), answer) { response, header -> EtcdTxnResponse? in
+    fileprivate func txn(_ bytes: ByteBuffer, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws {
+        let message = try EtcdTxnRequest.decoded(bytes)
+        try message.check(maxOperations: settings.maxTxnOperations)
+        let request = try TxnRequest(message)
+        try request.checkOverlaps()
+        let caller = try caller(head)
+        if request.isReadOnly { return readOnly(request, message.isSerializable, caller, answer) }
+        try checkSize(bytes.readableBytes, caller)
+        propose(.kv(.txn(request), caller), answer) { response, header -> EtcdTxnResponse? in
             guard case .kv(.txn(let response)) = response else { return nil }
             var reply = EtcdTxnResponse(response)
             reply.header = header
@@ -91,10 +79,66 @@ extension ControlCore {
         }
     }
 
-    func compact(_ request: EtcdCompactionRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws(EtcdError) {
-        propose(.kv(.compact(Revision(request.revision)), try caller(head)), answer) {
-            _, header -> EtcdCompactionResponse? in
-            .with { $0.header = header }
+    /// As etcd: a transaction that changes nothing is read, and not replicated.
+    private func readOnly(
+        _ request: TxnRequest, _ isSerializable: Bool, _ caller: Caller?, _ answer: GRPCAnswer
+    ) {
+        read(linearizable: !isSerializable) { machine in
+            answer.attempt {
+                let machine = try machine.get()
+                try machine.auth.check(caller, .txn(request), on: machine.store)
+                // A copy, which stays as it is: nothing in the transaction changes it.
+                var store = machine.store
+                var reply = EtcdTxnResponse(try store.txn(request, maximumOperations: .max))
+                reply.header = self.header(store.revision)
+                answer.succeed(reply)
+            }
         }
+    }
+
+    fileprivate func compact(
+        _ request: EtcdCompactionRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer
+    ) throws {
+        propose(.kv(.compact(Revision(request.revision)), try caller(head)), answer) {
+            _, header -> EtcdCompactionResponse? in .with { $0.header = header }
+        }
+    }
+
+    /// Etcd measures the request as its log has it: with a header that names the request and the caller.
+    private func checkSize(_ bytes: Int, _ caller: Caller?) throws(EtcdError) {
+        guard bytes + 64 > settings.maxRequestBytes else { return }
+        let idBytes = memberID & 0x8000 != 0 ? 10 : memberID & 0x7F00 != 0 ? 9 : 8
+        var header = 1 + idBytes
+        if let caller { header += ProtoSize.content(caller.user.utf8.count) + ProtoSize.field(caller.authRevision) }
+        let size = 2 + ProtoSize.varint(UInt64(header)) + header + ProtoSize.content(bytes)
+        guard size <= settings.maxRequestBytes else { throw .requestTooLarge }
+    }
+}
+
+extension TxnRequest {
+    /// Nothing in either branch, however deep, can change a key.
+    var isReadOnly: Bool {
+        func reads(_ operations: [ApusKV.Operation]) -> Bool {
+            operations.allSatisfy { operation in
+                switch operation {
+                case .range: true
+                case .put, .delete: false
+                case .txn(let nested): nested.isReadOnly
+                }
+            }
+        }
+        return reads(success) && reads(failure)
+    }
+}
+
+extension EtcdTxnRequest {
+    /// As etcd: every range of it asks for no more than this member has.
+    fileprivate var isSerializable: Bool {
+        func agrees(_ operations: [EtcdRequestOp]) -> Bool {
+            operations.allSatisfy { operation in
+                if case .requestRange(let range) = operation.request { range.serializable } else { false }
+            }
+        }
+        return agrees(success) && agrees(failure)
     }
 }

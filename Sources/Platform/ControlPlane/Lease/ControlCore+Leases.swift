@@ -1,3 +1,4 @@
+import NIOCore
 import ApusEtcdAPI
 import ApusKV
 import ApusNode
@@ -34,7 +35,7 @@ extension ControlCore {
     func ask(
         _ request: LeaderRequest, then: @escaping @Sendable (Result<Int64?, EtcdError>) -> Void
     ) {
-        node.askLeader(request.encoded()) { result in
+        askLeader(request.encoded()) { result in
             guard case .success(let bytes) = result else {
                 if case .failure(let error) = result { then(.failure(EtcdError(node: error))) }
                 return
@@ -46,6 +47,12 @@ extension ControlCore {
             case nil: then(.failure(.timeout))
             }
         }
+    }
+
+    private func askLeader(
+        _ request: [UInt8], _ then: @escaping @Sendable (Result<[UInt8], NodeError>) -> Void
+    ) {
+        watches.eventLoop.execute { Self.answer(request, node: self.node, leases: self.leases, then) }
     }
 
     /// The seconds of a lease that was begun anew; 0 when there is none.

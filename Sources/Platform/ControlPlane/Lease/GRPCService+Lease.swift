@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
@@ -11,16 +12,16 @@ extension GRPCService {
     static func lease(_ core: ControlCore) -> GRPCService {
         GRPCService(EtcdService.lease) { service in
             service.deferred("LeaseGrant") { (request: EtcdLeaseGrantRequest, head, answer) in
-                answer.attempt { () throws(EtcdError) in try core.leaseGrant(request, head, answer) }
+                answer.attempt { try core.leaseGrant(request, head, answer) }
             }
             service.deferred("LeaseRevoke") { (request: EtcdLeaseRevokeRequest, head, answer) in
-                answer.attempt { () throws(EtcdError) in try core.leaseRevoke(request, head, answer) }
+                answer.attempt { try core.leaseRevoke(request, head, answer) }
             }
             service.deferred("LeaseTimeToLive") { (request: EtcdLeaseTimeToLiveRequest, head, answer) in
-                answer.attempt { () throws(EtcdError) in try core.leaseTimeToLive(request, head, answer) }
+                answer.attempt { try core.leaseTimeToLive(request, head, answer) }
             }
             service.deferred("LeaseLeases") { (_: EtcdLeaseLeasesRequest, head, answer) in
-                answer.attempt { () throws(EtcdError) in try core.leaseLeases(head, answer) }
+                answer.attempt { try core.leaseLeases(head, answer) }
             }
             service.stream(raw: "LeaseKeepAlive") { requests, replies, call in
                 try await core.withLeader(call.head) { try await core.leaseKeepAlive(requests, replies) }
@@ -62,7 +63,7 @@ extension ControlCore {
         let id = LeaseID(request.id)
         ask(.remaining(id)) { remaining in
             self.read(linearizable: true) { machine in
-                answer.attempt { () throws(EtcdError) in
+                answer.attempt {
                     let machine = try machine.get()
                     let remaining = try remaining.get()
                     var reply = EtcdLeaseTimeToLiveResponse()
@@ -87,7 +88,7 @@ extension ControlCore {
     fileprivate func leaseLeases(_ head: GRPCRequestHead, _ answer: GRPCAnswer) throws(EtcdError) {
         let caller = try caller(head)
         read(linearizable: false) { machine in
-            answer.attempt { () throws(EtcdError) in
+            answer.attempt {
                 let machine = try machine.get()
                 let leases = machine.store.leases
                 if caller != nil {
@@ -109,40 +110,38 @@ extension ControlCore {
     fileprivate func leaseKeepAlive(
         _ requests: GRPCMessages<ByteBuffer>, _ replies: GRPCMessageWriter<ByteBuffer>
     ) async throws {
-        // In units of keep-alives: those under way and those that are answered and not yet sent count alike.
         let outbox = Outbox<ByteBuffer>(limitBytes: 1 << 20) {}
-        let room = KeepAliveRoom(limit: Self.keepAlivesAtOnce)
+        // Those under way, and those that are answered and not yet sent.
+        let room = Semaphore(permits: Self.keepAlivesAtOnce)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while case let responses = try await outbox.take(), !responses.isEmpty {
                     for response in responses {
                         try await replies.send(response)
-                        room.leave()
+                        room.release()
                     }
                 }
             }
             group.addTask {
-                defer { outbox.end(room.isEmpty ? nil : CancellationError()) }
                 while let bytes = try await requests.next() {
                     let request = try EtcdLeaseKeepAliveRequest.decoded(bytes)
-                    try await room.enter()
+                    try await room.acquire()
                     self.keepAlive(request.id, into: outbox)
                 }
-                await room.whenEmpty()
+                try await room.acquire(Self.keepAlivesAtOnce)
+                outbox.end()
             }
-            try await group.next()
-            try await group.waitForAll()
+            while try await group.next() != nil {}
         }
     }
 
     private func keepAlive(_ id: Int64, into outbox: Outbox<ByteBuffer>) {
         // From before the lease is begun anew: a client must not see it alive at a revision at which it may be gone.
-        var header = wireHeader(view.revision)
+        let header = wireHeader(view.revision)
         keepAlive(LeaseID(id)) { result in
             switch result {
             case .failure(let error): outbox.end(error.status)
             case .success(let seconds):
-                header.term = self.node.standing.term.rawValue
                 var writer = ProtoWriter(reservingCapacity: 64)
                 writer.header(header)
                 writer.field(2, id)

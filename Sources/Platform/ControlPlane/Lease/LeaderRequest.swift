@@ -60,7 +60,7 @@ enum LeaderReply: Hashable, Sendable {
         case 1: self = .seconds(try reader.readVariable(Int64.self))
         case 2: self = .none
         case 3:
-            let code = GRPCCode(rawValue: Int(truncatingIfNeeded: try reader.readVariable(UInt64.self)))
+            let code = GRPCCode(rawValue: UInt32(truncatingIfNeeded: try reader.readVariable(UInt64.self)))
             self = .failed(EtcdError(code, try reader.readString()))
         default: throw ByteReader.Malformed(offset: 0, expected: "an answer about a lease")
         }

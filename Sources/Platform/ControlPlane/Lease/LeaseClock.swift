@@ -39,7 +39,7 @@ struct LeaseClock: Sendable {
         queue.insert(Moment(time: ends, lease: lease))
         // Moments of leases that are gone wait for their time; they may not become more than those that count.
         if queue.count > 2 * entries.count + 1_024 {
-            for lease in entries.keys { entries[lease]?.queued = entries[lease]?.ends ?? .zero }
+            entries = entries.mapValues { Entry(ends: $0.ends, queued: $0.ends) }
             queue = Heap(entries.map { Moment(time: $0.value.ends, lease: $0.key) })
         }
     }

@@ -13,6 +13,8 @@ struct ControlMachine: StateMachine {
     var auth = AuthStore()
     var cluster: ClusterBook
     var alarms = AlarmBook()
+    /// Tells whoever keeps time; no part of the state.
+    let leaseNotices = LeaseNotices()
 
     /// - Parameter minimumLeaseTTLSeconds: the same on every member.
     init(cluster: ClusterBook, minimumLeaseTTLSeconds: Int64 = 2) {
@@ -39,7 +41,14 @@ struct ControlMachine: StateMachine {
             try auth.check(caller, command, on: store)
             try alarms.check(command)
             do throws(KVError) {
-                return .kv(try store.apply(command, at: .zero))
+                let response = try apply(command)
+                switch (command, response) {
+                case (_, .grant(let lease)):
+                    leaseNotices.add(.granted(lease.id, ttlSeconds: lease.grantedTTLSeconds))
+                case (.revoke(let id), _): leaseNotices.add(.ended(id))
+                default: break
+                }
+                return .kv(response)
             } catch {
                 throw EtcdError(error)
             }
@@ -48,5 +57,11 @@ struct ControlMachine: StateMachine {
         case .member(let command): return .member(try cluster.apply(command))
         case .alarm(let command): return .alarm(alarms.apply(command))
         }
+    }
+
+    /// Whoever proposed a transaction has counted its operations, by a limit of its own.
+    private mutating func apply(_ command: Command) throws(KVError) -> CommandResponse {
+        if case .txn(let request) = command { return .txn(try store.txn(request, maximumOperations: .max)) }
+        return try store.apply(command, at: .zero)
     }
 }

@@ -27,12 +27,14 @@ extension ControlCore {
                     for response in responses { try await replies.send(response) }
                 }
             }
-            // A caller that has nothing more to ask goes on watching.
-            while let bytes = try await requests.next() {
-                try await self.handle(try EtcdWatchRequest.decoded(bytes), on: stream, head)
-                await outbox.waitForRoom()
+            group.addTask {
+                // A caller that has nothing more to ask goes on watching.
+                while let bytes = try await requests.next() {
+                    try await self.handle(try EtcdWatchRequest.decoded(bytes), on: stream, head)
+                    await outbox.waitForRoom()
+                }
             }
-            try await group.waitForAll()
+            while try await group.next() != nil {}
         }
     }
 

@@ -15,10 +15,35 @@ final class Outbox<Element: Sendable>: Sendable {
         var taker: CheckedContinuation<[Element], any Error>?
         var waiter: CheckedContinuation<Void, Never>?
 
+        mutating func take(_ continuation: CheckedContinuation<[Element], any Error>) -> Taken {
+            if !elements.isEmpty {
+                let taken = Taken(result: .success(elements), owesRoom: owesRoom, waiter: takeWaiter())
+                elements = []
+                bytes = 0
+                owesRoom = false
+                return taken
+            }
+            if let end { return Taken(result: end.map { [] }) }
+            taker = continuation
+            return Taken()
+        }
+
         mutating func takeWaiter() -> CheckedContinuation<Void, Never>? {
             defer { waiter = nil }
             return waiter
         }
+    }
+
+    private struct Taken {
+        /// Nil: one must wait.
+        var result: Result<[Element], any Error>?
+        var owesRoom = false
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    private struct Ended {
+        var taker: CheckedContinuation<[Element], any Error>?
+        var waiter: CheckedContinuation<Void, Never>?
     }
 
     private let state = Locked(State())
@@ -56,18 +81,18 @@ final class Outbox<Element: Sendable>: Sendable {
 
     /// Nothing follows. What is waiting is still taken, unless it is a failure. The first end counts.
     func end(_ error: (any Error)? = nil) {
-        let (taker, waiter) = state.withLock { state -> (CheckedContinuation<[Element], any Error>?, CheckedContinuation<Void, Never>?) in
-            guard state.end == nil else { return (nil, nil) }
+        let ended = state.withLock { state in
+            guard state.end == nil else { return Ended() }
             state.end = error.map { .failure($0) } ?? .success(())
             if error != nil {
                 state.elements = []
                 state.bytes = 0
             }
             defer { state.taker = nil }
-            return (state.taker, state.takeWaiter())
+            return Ended(taker: state.taker, waiter: state.takeWaiter())
         }
-        waiter?.resume()
-        if let error { taker?.resume(throwing: error) } else { taker?.resume(returning: []) }
+        ended.waiter?.resume()
+        if let error { ended.taker?.resume(throwing: error) } else { ended.taker?.resume(returning: []) }
     }
 
     /// Waits until there is room, or nobody will take any more. One task waits.
@@ -88,27 +113,11 @@ final class Outbox<Element: Sendable>: Sendable {
     func take() async throws -> [Element] {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                enum Step {
-                    case resume(Result<[Element], any Error>, owesRoom: Bool, CheckedContinuation<Void, Never>?)
-                    case wait
-                }
-                let step: Step = state.withLock { state in
-                    if !state.elements.isEmpty {
-                        defer {
-                            state.elements = []
-                            state.bytes = 0
-                            state.owesRoom = false
-                        }
-                        return .resume(.success(state.elements), owesRoom: state.owesRoom, state.takeWaiter())
-                    }
-                    if let end = state.end { return .resume(end.map { [] }, owesRoom: false, nil) }
-                    state.taker = continuation
-                    return .wait
-                }
-                guard case .resume(let result, let owesRoom, let waiter) = step else { return }
+                let taken = state.withLock { $0.take(continuation) }
+                guard let result = taken.result else { return }
                 continuation.resume(with: result)
-                waiter?.resume()
-                if owesRoom { whenRoom() }
+                taken.waiter?.resume()
+                if taken.owesRoom { whenRoom() }
             }
         } onCancel: {
             end(CancellationError())

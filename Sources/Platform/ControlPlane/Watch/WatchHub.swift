@@ -1,3 +1,4 @@
+import DequeModule
 import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
