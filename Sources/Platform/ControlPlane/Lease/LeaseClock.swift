@@ -27,6 +27,8 @@ struct LeaseClock: Sendable {
     init() {}
 
     var count: Int { entries.count }
+    /// Moments that wait, also those of leases that are gone.
+    var queued: Int { queue.count }
 
     /// Begins a lease, or begins it anew.
     mutating func start(_ lease: LeaseID, ttlSeconds: Int64, at now: MonotonicTime) {
