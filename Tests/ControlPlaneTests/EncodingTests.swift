@@ -22,7 +22,8 @@ import Testing
 
     private func randomKeyValue(_ random: inout SeededRandom) -> KeyValue {
         func bytes(_ limit: Int) -> Bytes {
-            Bytes((0..<Int.random(in: 0...limit, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
+            Bytes(
+                (0..<Int.random(in: 0...limit, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
         }
         return KeyValue(
             key: bytes(20), value: bytes(300), createRevision: Revision(.random(in: 0...(1 << 40), using: &random)),
@@ -34,7 +35,8 @@ import Testing
         var random = SeededRandom(seed: 7)
         for _ in 0..<500 {
             let kvs = (0..<Int.random(in: 0...4, using: &random)).map { _ in randomKeyValue(&random) }
-            let range = RangeResponse(revision: Revision(300), kvs: kvs, more: .random(using: &random), count: kvs.count)
+            let range = RangeResponse(
+                revision: Revision(300), kvs: kvs, more: .random(using: &random), count: kvs.count)
             var expected = EtcdRangeResponse(range)
             expected.header = message
             #expect(try EtcdRangeResponse.decoded(KVReplies.range(range, header)) == expected)
@@ -56,7 +58,8 @@ import Testing
             guard !kv.key.isEmpty else { continue }
             let put = PutRequest(
                 key: kv.key, value: kv.value, lease: kv.lease, previous: .random(using: &random))
-            #expect(try ControlCore.putRequest(ByteBuffer(bytes: EtcdPutRequest(put).serializedBytes() as [UInt8])) == put)
+            #expect(
+                try ControlCore.putRequest(ByteBuffer(bytes: EtcdPutRequest(put).serializedBytes() as [UInt8])) == put)
             let range = RangeRequest(
                 .prefix(kv.key), limit: .random(in: 0...9, using: &random), revision: kv.modRevision,
                 sortOrder: [.none, .ascend, .descend].randomElement(using: &random) ?? .none,
@@ -71,7 +74,9 @@ import Testing
     func garbage() {
         var random = SeededRandom(seed: 9)
         for _ in 0..<2_000 {
-            let bytes = (0..<Int.random(in: 1...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let bytes = (0..<Int.random(in: 1...40, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             let isPut = (try? EtcdPutRequest(serializedBytes: bytes)) != nil
             let read = try? ControlCore.putRequest(ByteBuffer(bytes: bytes))
             #expect(isPut || read == nil)
@@ -83,7 +88,9 @@ import Testing
         var encoder = WatchEncoder()
         for _ in 0..<200 {
             let events = (0..<Int.random(in: 1...4, using: &random)).map { _ in
-                Event(kind: .put, kv: randomKeyValue(&random), previous: Bool.random(using: &random) ? randomKeyValue(&random) : nil)
+                Event(
+                    kind: .put, kv: randomKeyValue(&random),
+                    previous: Bool.random(using: &random) ? randomKeyValue(&random) : nil)
             }
             // One change has one content; the numbers of these are drawn by chance.
             encoder.forget()

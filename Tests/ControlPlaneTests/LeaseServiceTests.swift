@@ -1,7 +1,9 @@
 import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
+import ApusNode
 import ApusPrimitives
+import ApusRaft
 import Foundation
 import SwiftProtobuf
 import TestSupport

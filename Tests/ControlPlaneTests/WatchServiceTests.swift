@@ -2,6 +2,7 @@ import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
 import Foundation
+import NIOCore
 import SwiftProtobuf
 import TestSupport
 import Testing
@@ -118,30 +119,32 @@ import Testing
 
     @Test("A response over the limit comes in fragments, the last of which says so")
     func fragments() async throws {
-        try await TestCluster.with(members: 1, { $0.maxRequestBytes = 64 << 10 }) { members in
+        try await TestCluster.with { members in
             let member = members[0]
-            let value = String(repeating: "x", count: 60 << 10)
+            let value = String(repeating: "x", count: 70 << 10)
             let puts = (0..<20).map { number in
                 EtcdRequestOp.with {
                     $0.requestPut.key = Data("k\(number)".utf8)
                     $0.requestPut.value = Data(value.utf8)
                 }
             }
+            let request = EtcdTxnRequest.with { $0.success = puts }
             try await member.watch { watch in
-                try await watch.create("k", end: "l") { $0.fragment = true }
-                _ = try await watch.next()
-                // Twenty large values at one revision: by the store itself, the request would be too large for a client.
-                let txn = try TxnRequestParts.txn(puts)
-                _ = try await member.server.core.txn(txn, nil)
-                var sizes: [Int] = []
-                var isFragment = true
-                while isFragment {
-                    let response = try await watch.next()
-                    sizes.append(response.events.count)
-                    isFragment = response.fragment
-                    #expect(try response.serializedBytes().count as Int < (64 + 512) << 10)
+                try await watch.create("k", end: "l") {
+                    $0.fragment = true
+                    $0.prevKv = true
                 }
-                #expect(sizes.reduce(0, +) == 20 && sizes.count > 1)
+                _ = try await watch.next()
+                let _: EtcdTxnResponse = try await member.call("\(EtcdService.kv)/Txn", request)
+                #expect(try await watch.next().events.count == 20)
+                // With the values before, the same is over 2 MiB.
+                let _: EtcdTxnResponse = try await member.call("\(EtcdService.kv)/Txn", request)
+                let first = try await watch.next()
+                let second = try await watch.next()
+                #expect(first.fragment && !second.fragment)
+                #expect(first.events.count + second.events.count == 20 && !second.events.isEmpty)
+                let bytes: [UInt8] = try first.serializedBytes()
+                #expect(bytes.count < 2 << 20)
             }
         }
     }
@@ -181,11 +184,5 @@ import Testing
                 try await hub.eventLoop.submit { hub.watchCount == 0 && hub.streamCount == 0 }.get()
             }
         }
-    }
-}
-
-enum TxnRequestParts {
-    static func txn(_ operations: [EtcdRequestOp]) throws -> TxnRequest {
-        try TxnRequest(EtcdTxnRequest.with { $0.success = operations })
     }
 }

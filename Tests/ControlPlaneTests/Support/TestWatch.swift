@@ -55,6 +55,7 @@ extension TestMember {
 extension EtcdEvent {
     var text: String {
         let value = String(decoding: kv.value, as: UTF8.self)
-        return type == .delete ? "-\(String(decoding: kv.key, as: UTF8.self))" : "\(String(decoding: kv.key, as: UTF8.self))=\(value)"
+        return type == .delete
+            ? "-\(String(decoding: kv.key, as: UTF8.self))" : "\(String(decoding: kv.key, as: UTF8.self))=\(value)"
     }
 }

@@ -1,8 +1,8 @@
-import NIOCore
 import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
 import ApusPrimitives
+import NIOCore
 
 // What etcd's recipes for locks and elections are made of: https://etcd.io/docs/v3.5/dev-guide/api_concurrency_reference_v3
 extension ControlCore {

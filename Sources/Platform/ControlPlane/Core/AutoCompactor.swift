@@ -1,9 +1,9 @@
-import ApusNode
-import Logging
-import ApusRaft
 import ApusEtcdAPI
 import ApusKV
+import ApusNode
 import ApusPrimitives
+import ApusRaft
+import Logging
 import ServiceLifecycle
 
 /// Compacts history by itself, at the leader, as etcd's periodic and revision modes do.

@@ -1,3 +1,4 @@
+import ApusChannels
 import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
@@ -14,6 +15,8 @@ final class ControlCore: Sendable {
     let watches: WatchHub
     let leases: LeaseKeeper
     let leaderMonitor: LeaderMonitor
+    /// The member stops: streams of clients end, so that nobody waits for them.
+    let stopping = Signal<Void>()
     let logger: Logger
     private let observer: MemberObserver
 

@@ -88,9 +88,10 @@ public final class ControlPlaneServer: Service {
             node, core.leaderMonitor, AutoCompactor(core: core), Announcement(core: core),
         ]
         services += servers + metrics
-        services += [
-            Listening(servers: servers + metrics, listening: listening), Upkeep(core: core),
-        ] as [any Service]
+        services +=
+            [
+                Listening(servers: servers + metrics, listening: listening), Upkeep(core: core),
+            ] as [any Service]
         try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
     }
 

@@ -1,9 +1,9 @@
-import ApusRaft
 import ApusChannels
 import ApusEtcdAPI
 import ApusGRPC
 import ApusNode
 import ApusPrimitives
+import ApusRaft
 import ServiceLifecycle
 
 /// Ends streams whose callers want a leader (`hasleader: true`) when there has been none for three election timeouts, as etcd.

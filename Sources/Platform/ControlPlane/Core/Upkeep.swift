@@ -1,6 +1,7 @@
-import ApusNode
+import ApusChannels
 import ApusEtcdAPI
 import ApusKV
+import ApusNode
 import NIOCore
 import ServiceLifecycle
 
@@ -24,6 +25,7 @@ struct Upkeep: Service {
         try? await gracefulShutdown()
         leaseTask.cancel()
         progressTask.cancel()
+        core.stopping.send()
         loop.execute { watches.stop(.stopped) }
     }
 }

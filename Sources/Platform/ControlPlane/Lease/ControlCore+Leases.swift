@@ -1,8 +1,8 @@
-import NIOCore
 import ApusEtcdAPI
 import ApusKV
 import ApusNode
 import ApusPrimitives
+import NIOCore
 
 extension ControlCore {
     /// Answers another member, or this one, as the leader. On the node's event loop.

@@ -131,7 +131,13 @@ extension ControlCore {
                 try await room.acquire(Self.keepAlivesAtOnce)
                 outbox.end()
             }
-            while try await group.next() != nil {}
+            group.addTask {
+                try await self.stopping.value
+                throw EtcdError.stopped
+            }
+            // The one that sends and the one that receives.
+            for _ in 0..<2 { try await group.next() }
+            group.cancelAll()
         }
     }
 

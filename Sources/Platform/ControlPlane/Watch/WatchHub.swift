@@ -1,10 +1,10 @@
-import DequeModule
 import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
 import ApusNode
 import ApusPrimitives
 import ApusRaft
+import DequeModule
 import NIOCore
 
 /// Serves all watches of a member, on the node's event loop: after each batch of applied commands it hands out what changed,
@@ -213,7 +213,8 @@ final class WatchHub: @unchecked Sendable {
             let event = batch.events[index]
             if size >= Self.responseBytes, event.revision != batch.events[index - 1].revision {
                 stream.unsent.append(
-                    .init(watch: watch, revision: batch.events[index - 1].revision, events: batch.events[first..<index]))
+                    .init(watch: watch, revision: batch.events[index - 1].revision, events: batch.events[first..<index])
+                )
                 first = index
                 size = 0
             }
@@ -247,7 +248,9 @@ final class WatchHub: @unchecked Sendable {
     func hasRoom(_ stream: WatchStream) {
         guard stream.isOpen else { return }
         flush(stream)
-        guard stream.unsent.isEmpty, !stream.parked.isEmpty || stream.owesProgress, stream.sink.hasRoom() else { return }
+        guard stream.unsent.isEmpty, !stream.parked.isEmpty || stream.owesProgress, stream.sink.hasRoom() else {
+            return
+        }
         for watcher in stream.parked { set.returnTurn(watcher) }
         stream.parked.removeAll(keepingCapacity: true)
         serveLater()
@@ -294,7 +297,9 @@ final class WatchHub: @unchecked Sendable {
 
     private func answerAskers(_ store: KVStore) {
         askers.removeAll { stream in
-            guard stream.watches.values.allSatisfy({ isSynced($0, on: stream, at: store.revision) }) else { return false }
+            guard stream.watches.values.allSatisfy({ isSynced($0, on: stream, at: store.revision) }) else {
+                return false
+            }
             stream.owesProgress = false
             control(stream, .init(revision: store.revision, watch: -1))
             return true

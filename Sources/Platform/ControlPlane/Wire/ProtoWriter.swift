@@ -117,6 +117,7 @@ extension KeyValue {
 
 extension Event {
     var wireSize: Int {
-        (kind == .delete ? 2 : 0) + ProtoSize.content(kv.wireSize) + (previous.map { ProtoSize.content($0.wireSize) } ?? 0)
+        (kind == .delete ? 2 : 0) + ProtoSize.content(kv.wireSize)
+            + (previous.map { ProtoSize.content($0.wireSize) } ?? 0)
     }
 }
