@@ -104,10 +104,12 @@ public final class ControlPlaneServer: Service {
     }
 
     private func transport(_ plan: ClusterPlan) throws -> any NodeTransport {
+        var tcp = TCPTransportSettings()
+        if peerURLs[0].scheme.isSecure { tcp.tls = settings.peerTLS.map { TCPTransportTLS($0) } }
         // One member alone has nobody to talk to, but listens for those who may be added.
-        try TCPTransport(
+        return try TCPTransport(
             listeningOn: peerURLs[0].authority, advertised: plan.advertisedPeer, cluster: plan.identity.clusterID.hex,
-            logger: logger)
+            settings: tcp, logger: logger)
     }
 
     private var nodeSettings: NodeSettings {

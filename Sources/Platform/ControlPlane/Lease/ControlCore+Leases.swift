@@ -2,7 +2,6 @@ import ApusEtcdAPI
 import ApusKV
 import ApusNode
 import ApusPrimitives
-import NIOCore
 
 extension ControlCore {
     /// Answers another member, or this one, as the leader. On the node's event loop.
@@ -35,7 +34,7 @@ extension ControlCore {
     func ask(
         _ request: LeaderRequest, then: @escaping @Sendable (Result<Int64?, EtcdError>) -> Void
     ) {
-        askLeader(request.encoded()) { result in
+        node.askLeader(request.encoded()) { result in
             guard case .success(let bytes) = result else {
                 if case .failure(let error) = result { then(.failure(EtcdError(node: error))) }
                 return
@@ -47,12 +46,6 @@ extension ControlCore {
             case nil: then(.failure(.timeout))
             }
         }
-    }
-
-    private func askLeader(
-        _ request: [UInt8], _ then: @escaping @Sendable (Result<[UInt8], NodeError>) -> Void
-    ) {
-        watches.eventLoop.execute { Self.answer(request, node: self.node, leases: self.leases, then) }
     }
 
     /// The seconds of a lease that was begun anew; 0 when there is none.
