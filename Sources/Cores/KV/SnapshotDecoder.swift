@@ -146,6 +146,7 @@ public struct SnapshotDecoder: Sendable {
     /// The record before the one that follows is the last of its key, or of the past.
     private mutating func closeKey(before following: Record?) throws {
         guard let record = latest else { return }
+        store?.recordBytes += record.bytes
         guard !record.isDeletion, following?.kv.key != record.kv.key else {
             store?.past.insert(record, for: record.versionKey)
             return

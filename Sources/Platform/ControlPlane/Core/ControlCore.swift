@@ -10,14 +10,19 @@ final class ControlCore: Sendable {
     let node: ReplicatedNode<ControlMachine>
     let settings: ControlPlaneSettings
     let identity: ClusterIdentity
+    let tokens: AuthTokens
+    let passwords: PasswordWorker
     let logger: Logger
 
     init(
-        node: ReplicatedNode<ControlMachine>, settings: ControlPlaneSettings, identity: ClusterIdentity, logger: Logger
+        node: ReplicatedNode<ControlMachine>, settings: ControlPlaneSettings, identity: ClusterIdentity,
+        tokens: AuthTokens, logger: Logger
     ) {
         self.node = node
         self.settings = settings
         self.identity = identity
+        self.tokens = tokens
+        passwords = PasswordWorker(cost: settings.bcryptCost)
         self.logger = logger
     }
 
@@ -32,9 +37,4 @@ final class ControlCore: Sendable {
         header.raftTerm = node.standing.term.rawValue
         return header
     }
-
-    /// Who makes a call: by its token, or by its certificate; nil while nobody needs to say.
-    ///
-    /// - Throws: `.invalidAuthToken`.
-    func caller(_ head: GRPCRequestHead) throws(EtcdError) -> Caller? { nil }
 }

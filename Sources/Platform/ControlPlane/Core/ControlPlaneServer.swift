@@ -65,16 +65,18 @@ public final class ControlPlaneServer: Service {
     private func serve() async throws {
         let plan = try ClusterPlan(settings)
         let storage = try await open(folder: "\(settings.dataFolder)/member", plan.identity)
+        let tokens = AuthTokens(ttl: settings.authTokenTTL)
         let node = ReplicatedNode(
-            NodeID(plan.identity.memberID), machine: ControlMachine(cluster: plan.book), beginning: plan.beginning,
+            NodeID(plan.identity.memberID), machine: ControlMachine(cluster: plan.book, tokens: tokens),
+            beginning: plan.beginning,
             storage: storage, transport: try transport(plan), settings: nodeSettings, logger: logger)
-        let core = ControlCore(node: node, settings: settings, identity: plan.identity, logger: logger)
+        let core = ControlCore(node: node, settings: settings, identity: plan.identity, tokens: tokens, logger: logger)
         founded.send(core)
         let frontend = HTTPFrontend(core, services: Self.services(core))
         let servers = clientURLs.map { server($0, Self.services(core), frontend) }
         let watched = HTTPFrontend(core, services: nil)
         let metrics = metricsURLs.map { server($0, [], watched) }
-        var services: [any Service] = [node, Announcement(core: core)]
+        var services: [any Service] = [node, Announcement(core: core), CorruptionCheck(core: core)]
         services += servers + metrics
         services.append(Listening(servers: servers + metrics, listening: listening))
         try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
@@ -119,7 +121,7 @@ public final class ControlPlaneServer: Service {
     }
 
     static func services(_ core: ControlCore) -> [GRPCService] {
-        [.kv(core)]
+        [.kv(core), .auth(core), .maintenance(core)]
     }
 }
 
