@@ -8,7 +8,7 @@ import Testing
 @testable import ApusControlPlane
 
 @Suite("Auth service") struct AuthServiceTests {
-    private static let adjust: (inout ControlPlaneSettings) -> Void = { $0.bcryptCost = 4 }
+    private static let adjust: @Sendable (inout ControlPlaneSettings) -> Void = { $0.bcryptCost = 4 }
 
     @Test("A user does what its roles allow, with a token of any member, on every member")
     func tokens() async throws {

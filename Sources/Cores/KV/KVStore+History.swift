@@ -9,6 +9,12 @@ public struct KeyVersion: Sendable {
 
     public var isDeletion: Bool { kv.version == 0 }
 
+    /// - Parameter kv: of version 0 for a deletion.
+    public init(kv: KeyValue, place: Int64) {
+        self.kv = kv
+        self.place = place
+    }
+
     init(_ record: Record) {
         kv = record.kv
         place = record.sub

@@ -1,6 +1,10 @@
 import ApusEtcdAPI
+import ApusGRPC
 import ApusKV
+import ApusNode
 import ApusPrimitives
+import ApusRaft
+import Logging
 import NIOPosix
 import ServiceLifecycle
 

@@ -1,4 +1,9 @@
 import ApusEtcdAPI
+import ApusGRPC
+import ApusKV
+import ApusNode
+import ApusPrimitives
+import ApusRaft
 
 /// Versions, and the wish to go back to the one before: asked for and remembered as etcd 3.5.1 does, which does no more either.
 enum Downgrade {

@@ -2,6 +2,7 @@ import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
 import ApusNode
+import ApusPrimitives
 import ApusRaft
 import SwiftProtobuf
 
