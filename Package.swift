@@ -211,9 +211,10 @@ house.app(
     ])
 
 house.app(
-    "apus", product: "apus", on: ["Observability", "ControlPlane"],
+    "apus", product: "apus",
+    on: ["Primitives", "Channels", "GRPC", "EtcdAPI", "Observability", "ControlPlane", "Etcd"],
     using: [
-        .argumentParser, .crypto, .lifecycle, .logging, .nioCore, .nioSSL, .swiftASN1, .x509, .yams,
+        .argumentParser, .crypto, .lifecycle, .logging, .nioCore, .nioSSL, .protobuf, .swiftASN1, .x509, .yams,
     ])
 
 house.example("Hello", product: "hello", on: ["Hosting"], using: [.hummingbird])
@@ -260,7 +261,7 @@ house.tests(
     support: ["CoordinationConformance", "DiskSimulation", "TestSupport"],
     using: [.configuration, .lifecycle, .logging])
 house.tests(
-    "Etcd", on: ["Primitives", "KV", "GRPC", "EtcdAPI", "Coordination", "Etcd"],
+    "Etcd", on: ["apus", "Primitives", "KV", "GRPC", "EtcdAPI", "Coordination", "Etcd"],
     support: ["CoordinationConformance", "TestSupport"], using: [.logging, .nioSSL, .protobuf])
 house.tests(
     "RPC", on: ["Primitives", "Resilience", "Coordination", "Observability", "RPC"], support: ["TestSupport"],

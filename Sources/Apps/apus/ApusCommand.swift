@@ -10,5 +10,5 @@ struct ApusCommand: AsyncParsableCommand {
             `apus server` starts a node, with etcd's flags. `apus server --help` tells all of them, and how to start one \
             node and three.
             """,
-        subcommands: [ServerCommand.self])
+        subcommands: [ServerCommand.self, CtlCommand.self, BenchCommand.self])
 }

@@ -14,7 +14,7 @@ extension KVStore {
         while let record = cursor.next()?.value, record.point.main <= main {
             dropPredecessor(of: record)
             // The deletion at the very revision stays until the next compaction, for watchers that start there.
-            if record.isDeletion, record.point.main < main { past.remove(record.versionKey) }
+            if record.isDeletion, record.point.main < main { forget(record.versionKey) }
         }
         log.removeAll(below: .start(of: main))
     }
@@ -25,7 +25,11 @@ extension KVStore {
         guard record.kv.version != 1 else { return }
         let point = record.point.main < compacted ? record.point : .start(of: compacted)
         let limit = VersionKey(key: record.kv.key, point: point.predecessor)
-        if let before = past.last(atOrBelow: limit), before.key.key == record.kv.key { past.remove(before.key) }
+        if let before = past.last(atOrBelow: limit), before.key.key == record.kv.key { forget(before.key) }
+    }
+
+    private mutating func forget(_ version: VersionKey) {
+        if let record = past.remove(version) { recordBytes -= record.bytes }
     }
 }
 

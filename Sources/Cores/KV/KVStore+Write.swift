@@ -35,6 +35,7 @@ extension KVStore {
             detach(replaced.kv)
         }
         log.insert(record, for: point)
+        recordBytes += record.bytes
         attach(record.kv)
         return PutResponse(revision: Revision(point.main), previous: request.previous ? replaced?.kv : nil)
     }
@@ -62,6 +63,7 @@ extension KVStore {
         past.insert(record, for: record.versionKey)
         past.insert(deletion, for: deletion.versionKey)
         log.insert(deletion, for: point)
+        recordBytes += deletion.bytes
         detach(record.kv)
     }
 }

@@ -26,6 +26,9 @@ public struct KVStore: Sendable {
     var log = PersistentMap<Point, Record>()
 
     var leaseTable = PersistentMap<LeaseID, Lease>()
+    /// See `storedBytes`; without the leases.
+    var recordBytes: Int64 = 0
+
     var attachments = PersistentMap<Attachment, Void>()
     var expiries = PersistentMap<Expiry, Void>()
 
@@ -39,6 +42,9 @@ public struct KVStore: Sendable {
 
     /// The first revision that can be read; `.zero` before the first compaction.
     public var compactedRevision: Revision { Revision(max(0, compacted)) }
+
+    /// About how much memory all that the store remembers takes: every version of every key, and the leases.
+    public var storedBytes: Int64 { recordBytes + Int64(leaseTable.count) * Record.overheadBytes }
 
     /// How many keys exist.
     public var count: Int { live.count }

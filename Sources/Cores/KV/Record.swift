@@ -18,6 +18,11 @@ final class Record: Sendable {
         self.init(kv: kv, sub: point.sub)
     }
 
+    /// What an index entry, revisions and pointers take beside the key and the value.
+    static let overheadBytes: Int64 = 96
+
+    /// For `KVStore.storedBytes`.
+    var bytes: Int64 { Int64(kv.key.count + kv.value.count) + Self.overheadBytes }
     var isDeletion: Bool { kv.version == 0 }
     var point: Point { Point(main: kv.modRevision.rawValue, sub: sub) }
     var versionKey: VersionKey { VersionKey(key: kv.key, point: point) }

@@ -87,6 +87,12 @@ public struct SnapshotDecoder: Sendable {
         let current = try reader.readVariable(Int64.self)
         let compacted = try reader.readVariable(Int64.self)
         let ttlSeconds = try reader.readVariable(Int64.self)
+        return try emptyStore(current: current, compacted: compacted, minimumLeaseTTLSeconds: ttlSeconds)
+    }
+
+    private static func emptyStore(
+        current: Int64, compacted: Int64, minimumLeaseTTLSeconds ttlSeconds: Int64
+    ) throws -> KVStore {
         guard current >= 1, current < .max, compacted >= -1, compacted <= current,
             (1...KVStore.maximumLeaseTTLSeconds).contains(ttlSeconds)
         else { throw KVError.malformed("revision \(current), compacted at \(compacted)") }
@@ -97,8 +103,10 @@ public struct SnapshotDecoder: Sendable {
     }
 
     private mutating func readLease(from reader: inout ByteReader) throws {
-        let id = try reader.readLeaseID()
-        let ttlSeconds = try reader.readVariable(Int64.self)
+        try add(lease: try reader.readLeaseID(), ttlSeconds: try reader.readVariable(Int64.self))
+    }
+
+    private mutating func add(lease id: LeaseID, ttlSeconds: Int64) throws {
         let range = (store?.minimumLeaseTTLSeconds ?? 1)...KVStore.maximumLeaseTTLSeconds
         guard id != .none, range.contains(ttlSeconds), latest == nil, lastLease.map({ $0 < id }) ?? true else {
             throw KVError.malformed("lease \(id) of \(ttlSeconds) seconds")
@@ -119,7 +127,10 @@ public struct SnapshotDecoder: Sendable {
             kv.lease = try reader.readLeaseID()
             kv.value = try reader.readBytes()
         }
-        let record = Record(kv: kv, sub: sub)
+        try add(Record(kv: kv, sub: sub))
+    }
+
+    private mutating func add(_ record: Record) throws {
         try check(record)
         try closeKey(before: record)
         latest = record
@@ -146,6 +157,7 @@ public struct SnapshotDecoder: Sendable {
     /// The record before the one that follows is the last of its key, or of the past.
     private mutating func closeKey(before following: Record?) throws {
         guard let record = latest else { return }
+        store?.recordBytes += record.bytes
         guard !record.isDeletion, following?.kv.key != record.kv.key else {
             store?.past.insert(record, for: record.versionKey)
             return
@@ -155,5 +167,50 @@ public struct SnapshotDecoder: Sendable {
         }
         store?.live.insert(record, for: record.kv.key)
         store?.attach(record.kv)
+    }
+}
+
+extension KVStore {
+    /// A store with this history, as another program kept it; looked at as sceptically as a snapshot.
+    ///
+    /// - Parameters:
+    ///   - history: in any order.
+    ///   - leases: in any order; each has its full time to live from `now` on, of no less than the minimum.
+    ///   - compacted: below `.zero` for a store that has never been compacted.
+    /// - Throws: `malformed`.
+    public init(
+        history: [KeyVersion], leases: [(id: LeaseID, ttlSeconds: Int64)], compacted: Revision,
+        minimumLeaseTTLSeconds: Int64 = 2, at now: MonotonicTime = .zero
+    ) throws(KVError) {
+        let records = history.map { Record(kv: $0.kv, sub: $0.place) }.sorted { $0.versionKey < $1.versionKey }
+        let current = records.reduce(max(1, compacted.rawValue)) { max($0, $1.point.main) }
+        self = try SnapshotDecoder.store(
+            of: records, leases.sorted { $0.id < $1.id }, (current, max(-1, compacted.rawValue)),
+            minimumLeaseTTLSeconds, at: now)
+    }
+}
+
+extension SnapshotDecoder {
+    fileprivate static func store(
+        of records: [Record], _ leases: [(id: LeaseID, ttlSeconds: Int64)],
+        _ revisions: (current: Int64, compacted: Int64), _ minimumLeaseTTLSeconds: Int64, at now: MonotonicTime
+    ) throws(KVError) -> KVStore {
+        var decoder = SnapshotDecoder()
+        do {
+            decoder.store = try emptyStore(
+                current: revisions.current, compacted: revisions.compacted,
+                minimumLeaseTTLSeconds: minimumLeaseTTLSeconds)
+            for lease in leases {
+                try decoder.add(lease: lease.id, ttlSeconds: max(minimumLeaseTTLSeconds, lease.ttlSeconds))
+            }
+            for record in records { try decoder.add(record) }
+            try decoder.closeKey(before: nil)
+        } catch let error as KVError {
+            throw error
+        } catch {
+            throw .malformed("history: \(error)")
+        }
+        decoder.hasEnded = true
+        return try decoder.finish(at: now)
     }
 }

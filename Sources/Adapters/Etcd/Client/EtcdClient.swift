@@ -86,6 +86,10 @@ public final class EtcdClient: Sendable {
     /// The endpoint that calls go to now.
     public var currentEndpoint: EtcdEndpoint { endpoints[ring.withLock { $0.current }] }
 
+    /// Runs tasks on the event loop of the connection in use, so that a call costs no hop between threads: for tasks that make
+    /// one call after the other and compute little.
+    public var taskExecutor: any TaskExecutor { connections[ring.withLock { $0.current }].taskExecutor }
+
     /// Takes no more calls, and waits a moment for those under way.
     public func close() async {
         await withDiscardingTaskGroup { group in

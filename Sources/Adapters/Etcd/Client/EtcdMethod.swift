@@ -58,11 +58,12 @@ struct EtcdMethod: Sendable {
         EtcdMethod(EtcdService.auth, name, effect)
     }
 
-    static let lock = EtcdMethod(EtcdService.lock, "Lock", .once)
-    static let unlock = EtcdMethod(EtcdService.lock, "Unlock", .once)
-    static let campaign = EtcdMethod(EtcdService.election, "Campaign", .once)
+    // The same lease asks for the same key: whoever asks again stands where it stood.
+    static let lock = EtcdMethod(EtcdService.lock, "Lock", .none)
+    static let unlock = EtcdMethod(EtcdService.lock, "Unlock", .none)
+    static let campaign = EtcdMethod(EtcdService.election, "Campaign", .none)
     static let proclaim = EtcdMethod(EtcdService.election, "Proclaim", .once)
     static let leader = EtcdMethod(EtcdService.election, "Leader", .none)
     static let observe = EtcdMethod(EtcdService.election, "Observe", .none)
-    static let resign = EtcdMethod(EtcdService.election, "Resign", .once)
+    static let resign = EtcdMethod(EtcdService.election, "Resign", .none)
 }

@@ -1,37 +1,36 @@
 import ApusEtcdAPI
-import ApusKV
 import ApusPrimitives
 
-/// Users, roles and what they may do. Authentication is off: everything is allowed.
+/// Users, roles and who may do what, as a value: etcd's rules, checks and texts (its server/auth/store.go), replicated like the
+/// keys.
+///
+/// A new one is "auth is off: everybody may do everything". What each member knows beside, the tokens of those who logged in,
+/// is in `tokens`; all copies of a store share it.
 struct AuthStore: Sendable {
-    init() {}
+    /// Bytes that are no command or no snapshot.
+    struct Malformed: Error, CustomStringConvertible {
+        let description: String
 
-    mutating func apply(_ command: AuthCommand, _ caller: Caller?) throws(EtcdError) -> AuthResponse {
-        throw .authNotEnabled
-    }
-
-    /// - Throws: what a caller who may not do it is told.
-    func check(_ caller: Caller?, _ command: Command, on store: KVStore) throws(EtcdError) {}
-    func check(_ caller: Caller?, range: RangeRequest) throws(EtcdError) {}
-    func check(_ caller: Caller?, watch range: KeyRange) throws(EtcdError) {}
-
-    func encode(to writer: inout ByteWriter) {}
-    init(from reader: inout ByteReader) throws {}
-}
-
-enum AuthCommand: Hashable, Sendable {
-    case disable
-
-    func encode(to writer: inout ByteWriter) { writer.write(UInt8(1)) }
-
-    init(from reader: inout ByteReader) throws {
-        guard try reader.read(UInt8.self) == 1 else {
-            throw ByteReader.Malformed(offset: reader.offset, expected: "a command about users and roles")
+        init(_ description: String) {
+            self.description = "auth: \(description)"
         }
-        self = .disable
     }
-}
 
-enum AuthResponse: Hashable, Sendable {
-    case done
+    let tokens: AuthTokens
+    var isEnabled = false
+    /// Grows with every change of users, roles and permissions. A request that was let in at an earlier one is refused, for
+    /// its caller may have lost the right since.
+    var revision: UInt64 = 1
+    /// Log-ins so far: each token has its number.
+    var logins: UInt64 = 0
+    var users: [String: AuthUser] = [:]
+    var roles: [String: AuthRole] = [:]
+
+    init(tokens: AuthTokens = AuthTokens()) {
+        self.tokens = tokens
+    }
+
+    /// In the order of their names, like `sortedRoles`.
+    var sortedUsers: [AuthUser] { users.values.sorted { AuthUser.precedes($0.name, $1.name) } }
+    var sortedRoles: [AuthRole] { roles.values.sorted { AuthUser.precedes($0.name, $1.name) } }
 }

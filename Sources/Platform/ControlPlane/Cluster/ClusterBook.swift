@@ -1,7 +1,9 @@
 import ApusEtcdAPI
 import ApusPrimitives
 
-/// Who is a member, and what is known of each.
+/// Who is a member, and what is known of each; replicated, with etcd's rules for changes (server/etcdserver/api/membership).
+///
+/// What the book says is what the configuration of Raft is to become; `ClusterKeeper` sees to it.
 struct ClusterBook: Hashable, Sendable {
     struct Member: Hashable, Sendable {
         var id: UInt64
@@ -10,10 +12,20 @@ struct ClusterBook: Hashable, Sendable {
         var peerURLs: [String]
         var clientURLs: [String] = []
         var isLearner = false
+
+        var hasStarted: Bool { !name.isEmpty }
     }
+
+    static let maximumLearners = 1
+    /// Of the IDs that are never used again the last ones are kept.
+    static let maximumRemoved = 10_000
 
     /// In ascending order of id.
     private(set) var members: [Member]
+    /// In the order of their removal.
+    var removed: [UInt64] = []
+    /// The version that the cluster is being brought back to, while it is.
+    var downgradeTarget: String?
 
     init(_ members: [Member] = []) {
         self.members = members.sorted { $0.id < $1.id }
@@ -21,78 +33,78 @@ struct ClusterBook: Hashable, Sendable {
 
     subscript(id: UInt64) -> Member? { members.first { $0.id == id } }
 
+    var voters: [Member] { members.filter { !$0.isLearner } }
+
     mutating func apply(_ command: ClusterCommand) throws(EtcdError) -> ClusterResponse {
         switch command {
         case .publish(let id, let name, let clientURLs):
-            guard let position = members.firstIndex(where: { $0.id == id }) else { throw .memberNotFound }
+            let position = try position(of: id)
             members[position].name = name
             members[position].clientURLs = clientURLs
             return .published
+        case .add(let member): try add(member)
+        case .remove(let id):
+            let position = try position(of: id)
+            members.remove(at: position)
+            removed = (removed + [id]).suffix(Self.maximumRemoved)
+        case .update(let id, let peerURLs):
+            let position = try position(of: id)
+            try checkAreFree(peerURLs, except: id)
+            members[position].peerURLs = peerURLs
+        case .promote(let id):
+            let position = try position(of: id)
+            guard members[position].isLearner else { throw .memberNotLearner }
+            members[position].isLearner = false
+        case .downgrade(let version):
+            downgradeTarget = version
+            return .published
         }
+        return .members(members)
     }
 
-    func encode(to writer: inout ByteWriter) {
-        writer.writeVariable(UInt64(members.count))
-        for member in members {
-            writer.writeVariable(member.id)
-            writer.write(member.name)
-            writer.write(member.peerURLs)
-            writer.write(member.clientURLs)
-            writer.write(UInt8(member.isLearner ? 1 : 0))
-        }
+    private mutating func add(_ member: Member) throws(EtcdError) {
+        guard !removed.contains(member.id) else { throw .memberNotFound }
+        guard self[member.id] == nil else { throw .memberExists }
+        try checkAreFree(member.peerURLs, except: nil)
+        if member.isLearner, members.count(where: \.isLearner) >= Self.maximumLearners { throw .tooManyLearners }
+        let position = members.firstIndex { $0.id > member.id } ?? members.endIndex
+        members.insert(member, at: position)
     }
 
-    init(from reader: inout ByteReader) throws {
-        var members: [Member] = []
-        for _ in 0..<(try reader.readVariable(UInt64.self)) {
-            members.append(
-                Member(
-                    id: try reader.readVariable(UInt64.self), name: try reader.readString(),
-                    peerURLs: try reader.readStrings(), clientURLs: try reader.readStrings(),
-                    isLearner: try reader.read(UInt8.self) == 1))
-        }
-        self.init(members)
+    private func position(of id: UInt64) throws(EtcdError) -> Int {
+        guard let position = members.firstIndex(where: { $0.id == id }) else { throw .memberNotFound }
+        return position
+    }
+
+    private func checkAreFree(_ urls: [String], except id: UInt64?) throws(EtcdError) {
+        let taken = members.contains { member in member.id != id && member.peerURLs.contains(where: urls.contains) }
+        guard !taken else { throw .peerURLExists }
     }
 }
 
-enum ClusterCommand: Hashable, Sendable {
-    /// A member has started and says what it is called and where clients find it.
-    case publish(UInt64, name: String, clientURLs: [String])
-
-    func encode(to writer: inout ByteWriter) {
-        switch self {
-        case .publish(let id, let name, let clientURLs):
-            writer.write(UInt8(1))
-            writer.writeVariable(id)
-            writer.write(name)
-            writer.write(clientURLs)
-        }
+/// Whether a change leaves enough members that have started to decide anything: etcd's "strict reconfiguration".
+extension ClusterBook {
+    /// - Throws: `.notEnoughStartedMembers`.
+    func checkVoterMayJoin() throws(EtcdError) {
+        let started = voters.count(where: \.hasStarted)
+        // One member alone may get a second, which is how a cluster grows again.
+        if started == 1, voters.count == 1 { return }
+        try Self.check(started: started, of: voters.count + 1)
     }
 
-    init(from reader: inout ByteReader) throws {
-        guard try reader.read(UInt8.self) == 1 else {
-            throw ByteReader.Malformed(offset: reader.offset - 1, expected: "a command about members")
-        }
-        self = .publish(
-            try reader.readVariable(UInt64.self), name: try reader.readString(), clientURLs: try reader.readStrings())
+    /// - Throws: `.notEnoughStartedMembers`.
+    func checkMayLeave(_ id: UInt64) throws(EtcdError) {
+        if self[id]?.isLearner == true { return }
+        let rest = voters.filter { $0.id != id }
+        try Self.check(started: rest.count(where: \.hasStarted), of: rest.count)
     }
-}
 
-enum ClusterResponse: Hashable, Sendable {
-    case published
-}
-
-extension ByteWriter {
-    mutating func write(_ texts: [String]) {
-        writeVariable(UInt64(texts.count))
-        for text in texts { write(text) }
+    /// - Throws: `.notEnoughStartedMembers`.
+    func checkMayBePromoted(_ id: UInt64) throws(EtcdError) {
+        try Self.check(started: voters.count(where: \.hasStarted) + 1, of: voters.count + 1)
     }
-}
 
-extension ByteReader {
-    mutating func readStrings() throws -> [String] {
-        var texts: [String] = []
-        for _ in 0..<(try readVariable(UInt64.self)) { texts.append(try readString()) }
-        return texts
+    private static func check(started: Int, of count: Int) throws(EtcdError) {
+        guard started >= count / 2 + 1 else { throw .notEnoughStartedMembers }
     }
 }

@@ -17,17 +17,21 @@ final class ControlCore: Sendable {
     let leaderMonitor: LeaderMonitor
     /// The member stops: streams of clients end, so that nobody waits for them.
     let stopping = Signal<Void>()
+    let tokens: AuthTokens
+    let passwords: PasswordWorker
     let logger: Logger
     private let observer: MemberObserver
 
     init(
         node: ReplicatedNode<ControlMachine>, observer: MemberObserver, settings: ControlPlaneSettings,
-        identity: ClusterIdentity, logger: Logger
+        identity: ClusterIdentity, tokens: AuthTokens, logger: Logger
     ) {
         self.node = node
         self.observer = observer
         self.settings = settings
         self.identity = identity
+        self.tokens = tokens
+        passwords = PasswordWorker(cost: settings.bcryptCost)
         self.logger = logger
         watches = observer.watches
         leases = observer.leases
@@ -53,9 +57,4 @@ final class ControlCore: Sendable {
         WireHeader(
             clusterID: clusterID, memberID: memberID, revision: revision.rawValue, term: node.standing.term.rawValue)
     }
-
-    /// Who makes a call: by its token, or by its certificate; nil while nobody needs to say.
-    ///
-    /// - Throws: `.invalidAuthToken`.
-    func caller(_ head: GRPCRequestHead) throws(EtcdError) -> Caller? { nil }
 }

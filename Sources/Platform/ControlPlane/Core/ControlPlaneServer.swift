@@ -65,7 +65,9 @@ public final class ControlPlaneServer: Service {
     private func serve() async throws {
         let plan = try ClusterPlan(settings)
         let storage = try await open(folder: "\(settings.dataFolder)/member", plan.identity)
-        let machine = ControlMachine(cluster: plan.book, minimumLeaseTTLSeconds: settings.minimumLeaseTTLSeconds)
+        let tokens = AuthTokens(ttl: settings.authTokenTTL)
+        let machine = ControlMachine(
+            cluster: plan.book, tokens: tokens, minimumLeaseTTLSeconds: settings.minimumLeaseTTLSeconds)
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let observer = MemberObserver(
             watches: WatchHub(eventLoop: eventLoop, identity: plan.identity, settings: settings),
@@ -76,7 +78,8 @@ public final class ControlPlaneServer: Service {
             eventLoop: eventLoop, logger: logger)
         observer.attach(node)
         let core = ControlCore(
-            node: node, observer: observer, settings: settings, identity: plan.identity, logger: logger)
+            node: node, observer: observer, settings: settings, identity: plan.identity, tokens: tokens,
+            logger: logger)
         founded.send(core)
         let all = Self.services(core)
         let frontend = HTTPFrontend(core, services: all)
@@ -86,6 +89,7 @@ public final class ControlPlaneServer: Service {
         let metrics = metricsURLs.map { server($0, [], [], watched) }
         var services: [any Service] = [
             node, core.leaderMonitor, AutoCompactor(core: core), Announcement(core: core),
+            CorruptionCheck(core: core),
         ]
         services += servers + metrics
         services +=
@@ -141,7 +145,9 @@ public final class ControlPlaneServer: Service {
     }
 
     static func services(_ core: ControlCore) -> [GRPCService] {
-        [.kv(core), .watch(core), .lease(core), .lock(core), .election(core)]
+        [
+            .kv(core), .watch(core), .lease(core), .lock(core), .election(core), .auth(core), .maintenance(core),
+        ]
     }
 }
 

@@ -74,6 +74,12 @@ public struct ControlPlaneSettings: Sendable {
     public var peerTLS: TLSConfiguration?
     /// How long a password's token is good after its last use.
     public var authTokenTTL = Duration.seconds(300)
+    /// The work of hashing a password is two to the power of this, 4 to 31.
+    public var bcryptCost = 10
+    /// Whoever shows a certificate that `clientTLS` trusts is the user of its common name.
+    public var clientCertAuth = false
+    /// How often the leader has the members compare their data; `.zero` for never.
+    public var corruptCheckTime = Duration.zero
 
     public init(dataFolder: String) {
         self.dataFolder = dataFolder

@@ -26,7 +26,7 @@ extension ControlMachine {
             throw NodeError(.corrupt, "a snapshot of the unknown version \(version)")
         }
         var books = ByteReader(try snapshot.readBytes().array)
-        auth = try AuthStore(from: &books)
+        auth = try AuthStore(from: &books, tokens: auth.tokens)
         cluster = try ClusterBook(from: &books)
         alarms = try AlarmBook(from: &books)
         guard books.remaining == 0 else { throw NodeError(.corrupt, "bytes follow the books of a snapshot") }

@@ -10,15 +10,16 @@ import ApusRaft
 /// Leases end by commands of the leader alone, so no clock is here: the times of `store`'s leases mean nothing.
 struct ControlMachine: StateMachine {
     var store: KVStore
-    var auth = AuthStore()
+    var auth: AuthStore
     var cluster: ClusterBook
     var alarms = AlarmBook()
     /// Tells whoever keeps time; no part of the state.
     let leaseNotices = LeaseNotices()
 
     /// - Parameter minimumLeaseTTLSeconds: the same on every member.
-    init(cluster: ClusterBook, minimumLeaseTTLSeconds: Int64 = 2) {
+    init(cluster: ClusterBook, tokens: AuthTokens = AuthTokens(), minimumLeaseTTLSeconds: Int64 = 2) {
         store = KVStore(minimumLeaseTTLSeconds: minimumLeaseTTLSeconds)
+        auth = AuthStore(tokens: tokens)
         self.cluster = cluster
     }
 
