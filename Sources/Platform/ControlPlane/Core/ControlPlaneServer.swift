@@ -91,10 +91,12 @@ public final class ControlPlaneServer: Service {
     }
 
     private func transport(_ plan: ClusterPlan) throws -> any NodeTransport {
+        var transport = TCPTransportSettings()
+        if peerURLs[0].scheme.isSecure { transport.tls = settings.peerTLS.map { TCPTransportTLS($0) } }
         // One member alone has nobody to talk to, but listens for those who may be added.
-        try TCPTransport(
+        return try TCPTransport(
             listeningOn: peerURLs[0].authority, advertised: plan.advertisedPeer, cluster: plan.identity.clusterID.hex,
-            logger: logger)
+            settings: transport, logger: logger)
     }
 
     private var nodeSettings: NodeSettings {
