@@ -197,7 +197,7 @@ house.platform(
 
 house.adapter(
     "Etcd", on: ["Primitives", "Channels", "Resilience", "KV", "GRPC", "EtcdAPI", "Coordination"],
-    using: [.deque, .lifecycle, .logging, .nioCore, .nioSSL, .protobuf])
+    using: [.deque, .lifecycle, .logging, .nioCore, .nioPosix, .nioSSL, .protobuf])
 
 house.app(
     "Shop", product: "shop",

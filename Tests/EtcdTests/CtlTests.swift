@@ -47,6 +47,8 @@ import Testing
             "\($0.1):N"
         }
         text = text.replacing(#/"(RaftTerm|RaftIndex|RaftAppliedIndex|DBSize)" : [0-9]+/#) { "\($0.1):N" }
+        // What is left of 100 seconds.
+        text = text.replacing(#/"(TTL|ttl)"( : |:)9[0-9]\b/#) { "\($0.1) of 100" }
         // How a lock is made differs in the entries that it takes.
         text = text.replacing(#/\b[0-9]+(,| +\|) +[0-9]+(,| +\|) +[0-9]+(,| +\|)/#, with: "RAFT")
         text = text.replacing(#/\b[0-9.]+ k?B\b/#, with: "SIZE")

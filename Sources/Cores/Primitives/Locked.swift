@@ -10,7 +10,8 @@ public struct Locked<State>: @unchecked Sendable {
     @usableFromInline
     final class Storage {
         @usableFromInline let lock = NIOLock()
-        @usableFromInline var state: State
+        // Whoever came in twice would wait for itself before a check could tell.
+        @exclusivity(unchecked) @usableFromInline var state: State
 
         init(_ state: State) {
             self.state = state

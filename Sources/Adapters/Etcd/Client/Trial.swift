@@ -76,12 +76,14 @@ struct Trial {
     /// What the caller is told.
     func summary(of error: GRPCError, _ endpoints: [EtcdEndpoint]) -> GRPCError {
         let known = failures.compactMap { $0 }
-        guard error.reach == .notSent, known.count > 1, known.allSatisfy({ $0.reach == .notSent }) else { return error }
-        let reasons = zip(endpoints, failures).compactMap { endpoint, failure in
-            failure.map { "\(endpoint): \($0.cause.map { "\($0)" } ?? $0.message)" }
+        guard error.code == .unavailable, error.reach == .notSent, known.allSatisfy({ $0.reach == .notSent }) else {
+            return error
         }
-        var summary = GRPCError(
-            .unavailable, "no endpoint can be reached (\(reasons.joined(separator: "; ")))")
+        let reasons = zip(endpoints, failures).compactMap { endpoint, failure in
+            failure.map { "\(endpoint): \($0.connectFailure)" }
+        }
+        let subject = reasons.count == 1 ? "the endpoint cannot be reached" : "no endpoint can be reached"
+        var summary = GRPCError(.unavailable, "\(subject) (\(reasons.joined(separator: "; ")))")
         summary.reach = .notSent
         return summary
     }

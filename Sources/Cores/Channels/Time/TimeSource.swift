@@ -56,11 +56,9 @@ public struct TimeSource: Sendable {
 
     /// The machine's clock, which also counts while the machine sleeps.
     public static let continuous: TimeSource = {
-        let origin = ContinuousClock.now
-        let now: @Sendable () -> MonotonicTime = { MonotonicTime.zero + origin.duration(to: .now) }
-        let sleep: @Sendable (MonotonicTime) async throws -> Void = {
-            try await ContinuousClock().sleep(until: origin + ($0 - .zero))
-        }
+        let clock = MachineClock()
+        let now: @Sendable () -> MonotonicTime = { clock.now() }
+        let sleep: @Sendable (MonotonicTime) async throws -> Void = { try await clock.sleep(until: $0) }
         return TimeSource(now: now, sleepUntil: sleep, alarms: Alarms(now: now, sleepUntil: sleep))
     }()
 }

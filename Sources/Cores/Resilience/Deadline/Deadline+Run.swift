@@ -44,26 +44,33 @@ extension Deadline {
     /// Runs `body` with this deadline as its current one, and cancels it when that passes.
     ///
     /// - Parameter input: for `body`; apart from it, so that it needs no closure of its own.
+    @inlinable
     func keep<Input: Sendable, Value: Sendable>(
         on time: TimeSource, _ input: Input, _ body: @escaping @Sendable (Input) async throws -> Value
     ) async throws -> Value {
         // A task of its own, because the deadline ends the body and not its caller. It begins on this thread: a body that
-        // never waits costs neither a hop nor an alarm.
-        let isCancelled = Task.isCancelled
-        let keeper = DeadlineKeeper()
+        // never waits costs neither a hop nor an alarm, and its value is here when `immediate` returns.
+        let keeper = DeadlineAnswer<Value>()
         // The task inherits its deadline: to set it inside would cost some changes of executor.
         let work = Self.$current.withValue(Deadline(expires: expires, keeper: keeper)) {
             Task.immediate {
-                if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
                 keeper.begin()
                 defer { keeper.end() }
-                return try await body(input)
+                keeper.value = try await body(input)
             }
         }
+        if let value = keeper.answer { return value }
+        try await wait(for: work, keeper, on: time)
+        guard let value = keeper.answer else { throw CancellationError() }
+        return value
+    }
+
+    @usableFromInline
+    func wait(for work: Task<Void, any Error>, _ keeper: DeadlineKeeper, on time: TimeSource) async throws {
         if keeper.isOver { return try await work.value }
         let cancelAlarm = time.alarm(at: expires) { work.cancel() }
         defer { cancelAlarm() }
-        return try await withTaskCancellationHandler {
+        try await withTaskCancellationHandler {
             try await work.value
         } onCancel: {
             work.cancel()

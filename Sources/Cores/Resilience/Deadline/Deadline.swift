@@ -15,6 +15,7 @@ public struct Deadline: Sendable {
         self.expires = expires
     }
 
+    @usableFromInline
     init(expires: MonotonicTime, keeper: DeadlineKeeper) {
         self.expires = expires
         self.keeper = keeper

@@ -1,6 +1,7 @@
 import ApusPrimitives
 
 /// One call on its way through a policy: what it holds and must give back, and how the policy was set when it began.
+@usableFromInline
 struct PolicyCall: Sendable {
     let started: MonotonicTime
     /// The earlier one of the caller's and the policy's own.
@@ -14,12 +15,16 @@ struct PolicyCall: Sendable {
     var place: PolicyLeave<ConcurrencyLimit.Permit>?
     /// Whether it is inside the bulkhead.
     var isInside = false
+    /// Whether it passed everything that could keep it out.
+    @usableFromInline var isAdmitted = false
     /// Attempts that have begun.
     var attempts = 0
     /// The wait before the present attempt.
     var wait = Duration.zero
     /// Of the breakers, for the present attempt.
     var leave = BreakerLeave()
+    /// When the present attempt is cancelled.
+    private(set) var cutOff = CutOff(deadline: nil, isOurs: false)
     /// Why the last attempt failed.
     var failure: (any Error)?
 
@@ -48,6 +53,17 @@ struct PolicyCall: Sendable {
         } else {
             deadline = own
         }
+    }
+
+    @usableFromInline var isHedged: Bool { settings.hedge != nil }
+    @usableFromInline var attempt: ResiliencePolicy.Attempt { ResiliencePolicy.Attempt(number: attempts, hedge: 1) }
+    /// At which the policy has to cancel the present attempt; nil when somebody else does, or nobody need.
+    @usableFromInline var ownCutOff: Deadline? { cutOff.isOurs ? cutOff.deadline : nil }
+
+    /// An attempt begins.
+    mutating func begin(at now: MonotonicTime) {
+        if isHedged { attempts += 1 }
+        cutOff = cutOff(at: now)
     }
 
     /// The moment at which an attempt is cancelled.

@@ -3,12 +3,13 @@ import ApusPrimitives
 extension ResiliencePolicy {
     /// One attempt of a policy that hedges: each call of it asks the breakers and has a timeout of its own.
     ///
-    /// - Parameter hedge: nil when the call must not be made twice.
+    /// - Parameter safety: what must not be done twice is not.
+    @usableFromInline
     func hedged<Value: Sendable>(
-        _ call: PolicyCall, by hedge: Locked<Hedge>?, _ isFailure: @Sendable (any Error) -> Bool,
+        _ call: PolicyCall, _ safety: RetrySafety, _ isFailure: @Sendable (any Error) -> Bool,
         _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Value {
-        guard let hedge else { return try await single(call, 1, isFailure, body) }
+        guard let hedge = call.hedge, safety != .never else { return try await single(call, 1, isFailure, body) }
         return try await hedge.run(
             on: time, isFailure: isFailure,
             onExtraCall: { number in
@@ -50,6 +51,16 @@ extension ResiliencePolicy {
         let error = names.error(of: call, lateness, cause, at: now)
         record(leave, Self.outcome(of: error, lateness, isFailure), lateness, of: call, at: now)
         throw error
+    }
+
+    /// One call, in a task of its own if it must be cancelled apart from its caller.
+    private func perform<Value: Sendable>(
+        _ attempt: Attempt, _ cutOff: PolicyCall.CutOff, _ body: @Sendable (Attempt) async throws -> Value
+    ) async throws -> Value {
+        guard cutOff.isOurs, let deadline = cutOff.deadline else { return try await body(attempt) }
+        return try await withoutActuallyEscaping(body) { body in
+            try await deadline.keep(on: time, attempt, body)
+        }
     }
 
     private func record(

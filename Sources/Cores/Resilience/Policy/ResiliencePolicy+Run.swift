@@ -17,58 +17,32 @@ extension ResiliencePolicy {
     ///     request (a 4xx).
     /// - Throws: a `ResilienceError` that says which part refused the call or gave it up, on what numbers and when to try
     ///   again; what `body` throws, where there is no further attempt; `CancellationError`.
+    @inlinable
     public func run<Value: Sendable>(
         _ safety: RetrySafety = .never, classify: ((any Error) -> RetryDecision)? = nil,
         isFailure: @Sendable (any Error) -> Bool = { _ in true }, _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Value {
-        var now = time.now()
-        var call = PolicyCall(at: now)
-        let (isAdmitted, first) = try arrive(&call, at: now)
-        var refusal = first
-        if !isAdmitted {
-            refusal = try await enter(&call)
-            now = time.now()
-        }
+        var call = try arrive()
+        if !call.isAdmitted { try await enter(&call) }
         while true {
-            if let refusal { throw ended(call, .failed, at: now, refusal.error) }
-            let failure: PolicyState.Failure
-            if call.hedge != nil { call.attempts += 1 }
-            let cutOff = call.cutOff(at: now)
+            var failure: (any Error)?
             do {
                 let value: Value
-                if let hedge = call.hedge {
-                    value = try await hedged(call, by: safety == .never ? nil : hedge, isFailure, body)
+                if call.isHedged {
+                    value = try await hedged(call, safety, isFailure, body)
+                } else if let deadline = call.ownCutOff {
+                    // A task of its own, to be cancelled apart from its caller.
+                    value = try await withoutActuallyEscaping(body) { body in
+                        try await deadline.keep(on: time, call.attempt, body)
+                    }
                 } else {
-                    value = try await perform(Attempt(number: call.attempts, hedge: 1), cutOff, body)
+                    value = try await body(call.attempt)
                 }
-                now = time.now()
-                let lateness = call.lateness(cutOff, at: now)
-                if lateness == .inTime {
-                    succeeded(call, at: now)
-                    return value
-                }
-                failure = self.failure(of: call, nil, lateness, safety, classify, isFailure, at: now)
+                if answered(&call) { return value }
             } catch {
-                now = time.now()
-                let lateness = call.lateness(cutOff, at: now)
-                failure = self.failure(of: call, error, lateness, safety, classify, isFailure, at: now)
+                failure = error
             }
-            let wait = try failed(&call, failure, at: now)
-            if wait > .zero {
-                do { try await time.sleep(for: wait) } catch { throw ended(call, .cancelled, at: time.now(), error) }
-                now = time.now()
-            }
-            refusal = again(&call, at: now)
-        }
-    }
-
-    /// One attempt, in a task of its own if it must be cancelled apart from its caller.
-    func perform<Value: Sendable>(
-        _ attempt: Attempt, _ cutOff: PolicyCall.CutOff, _ body: @Sendable (Attempt) async throws -> Value
-    ) async throws -> Value {
-        guard cutOff.isOurs, let deadline = cutOff.deadline else { return try await body(attempt) }
-        return try await withoutActuallyEscaping(body) { body in
-            try await deadline.keep(on: time, attempt, body)
+            try await again(&call, failure, safety, classify, isFailure)
         }
     }
 

@@ -2,11 +2,13 @@ import ApusPrimitives
 
 /// The steps of `run`: each takes the lock once, and reports outside it.
 extension ResiliencePolicy {
-    /// A call comes in, and its first attempt begins unless it has to wait.
+    /// A call comes in, and its first attempt begins unless it has to wait: then it has to `enter`.
     ///
-    /// - Returns: whether it is admitted, if not it has to `enter`; and why it must end at once.
-    /// - Throws: why it may not come in.
-    func arrive(_ call: inout PolicyCall, at now: MonotonicTime) throws -> (isAdmitted: Bool, PolicyRejection?) {
+    /// - Throws: why it may not come in, or must end at once.
+    @usableFromInline
+    func arrive() throws -> PolicyCall {
+        let now = time.now()
+        var call = PolicyCall(at: now)
         let outer = Deadline.current
         var refusal: PolicyRejection?
         do throws(PolicyRejection) {
@@ -19,21 +21,21 @@ extension ResiliencePolicy {
             report(.rejected(by: error.part, error.error))
             throw error.error
         }
-        if call.turn != nil { return (false, nil) }
+        if call.turn != nil { return call }
         if let bulkhead = call.bulkhead {
-            guard bulkhead.tryAcquire() else { return (false, nil) }
+            guard bulkhead.tryAcquire() else { return call }
             call.isInside = true
             refusal = state.withLock { $0.admit(&call, at: now) }
         }
-        admitted(refusal, waited: .zero)
-        return (true, refusal)
+        try admitted(&call, refusal, at: now)
+        return call
     }
 
     /// Waits for the call's turn and for a place in the bulkhead; then its first attempt begins.
     ///
-    /// - Returns: why the call must end at once.
-    /// - Throws: why it may not come in; `CancellationError`.
-    func enter(_ call: inout PolicyCall) async throws -> PolicyRejection? {
+    /// - Throws: why it may not come in, or must end at once; `CancellationError`.
+    @usableFromInline
+    func enter(_ call: inout PolicyCall) async throws {
         do {
             if let turn = call.turn {
                 try await time.sleep(until: turn.permit)
@@ -60,28 +62,49 @@ extension ResiliencePolicy {
         call.isInside = call.bulkhead != nil
         let now = time.now()
         let refusal = state.withLock { $0.admit(&call, at: now) }
-        admitted(refusal, waited: now - call.started)
-        return refusal
+        try admitted(&call, refusal, at: now)
     }
 
-    /// The next attempt begins, after its wait.
-    func again(_ call: inout PolicyCall, at now: MonotonicTime) -> PolicyRejection? {
-        guard call.hedge == nil else { return nil }
-        let refusal = state.withLock { $0.beginAttempt(&call, at: now) }
-        if let refusal { report(.rejected(by: refusal.part, refusal.error)) }
-        return refusal
+    /// The attempt did not answer in time: the next begins, after its wait.
+    ///
+    /// - Parameter cause: what `body` threw; nil when it returned too late.
+    /// - Throws: what the caller gets, when there is none.
+    @usableFromInline
+    func again(
+        _ call: inout PolicyCall, _ cause: (any Error)?, _ safety: RetrySafety,
+        _ classify: ((any Error) -> RetryDecision)?, _ isFailure: (any Error) -> Bool
+    ) async throws {
+        var now = time.now()
+        let lateness = call.lateness(call.cutOff, at: now)
+        let failure = failure(of: call, cause, lateness, safety, classify, isFailure, at: now)
+        let wait = try failed(&call, failure, at: now)
+        if wait > .zero {
+            do { try await time.sleep(for: wait) } catch { throw ended(call, .cancelled, at: time.now(), error) }
+            now = time.now()
+        }
+        if call.hedge == nil, let refusal = state.withLock({ $0.beginAttempt(&call, at: now) }) {
+            report(.rejected(by: refusal.part, refusal.error))
+            throw ended(call, .failed, at: now, refusal.error)
+        }
+        call.begin(at: now)
     }
 
-    /// The attempt was answered, and with it the call.
-    func succeeded(_ call: PolicyCall, at now: MonotonicTime) {
+    /// The body returned.
+    ///
+    /// - Returns: whether that was in time, and the call has ended with it.
+    @usableFromInline
+    func answered(_ call: inout PolicyCall) -> Bool {
+        let now = time.now()
+        guard call.lateness(call.cutOff, at: now) == .inTime else { return false }
         let (transition, limit) = state.withLock { state in
             (state.record(call.leave, .success, at: now), state.end(call, .succeeded, late: false, at: now))
         }
         if call.isInside { call.bulkhead?.release() }
-        guard onEvent != nil else { return }
+        guard onEvent != nil else { return true }
         if let transition { report(.breakerChanged(transition)) }
         limited(limit)
         report(.ended(.succeeded, attempts: call.attempts, took: now - call.started))
+        return true
     }
 
     /// What the failure of an attempt means.
@@ -144,9 +167,14 @@ extension ResiliencePolicy {
         return error
     }
 
-    private func admitted(_ refusal: PolicyRejection?, waited: Duration) {
-        report(.admitted(waited: waited))
-        if let refusal { report(.rejected(by: refusal.part, refusal.error)) }
+    private func admitted(_ call: inout PolicyCall, _ refusal: PolicyRejection?, at now: MonotonicTime) throws {
+        report(.admitted(waited: now - call.started))
+        if let refusal {
+            report(.rejected(by: refusal.part, refusal.error))
+            throw ended(call, .failed, at: now, refusal.error)
+        }
+        call.isAdmitted = true
+        call.begin(at: now)
     }
 
     private func limited(_ limit: Int?) {

@@ -14,7 +14,7 @@ import ApusPrimitives
 /// ```
 public final class ResiliencePolicy: Sendable {
     public let name: String
-    let time: TimeSource
+    @usableFromInline let time: TimeSource
     let state: Locked<PolicyState>
     let names: PolicyNames
     let onEvent: (@Sendable (PolicyEvent) -> Void)?

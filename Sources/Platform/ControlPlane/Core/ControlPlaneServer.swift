@@ -108,12 +108,12 @@ public final class ControlPlaneServer: Service {
     }
 
     private func transport(_ plan: ClusterPlan) throws -> any NodeTransport {
-        var tcp = TCPTransportSettings()
-        if peerURLs[0].scheme.isSecure { tcp.tls = settings.peerTLS.map { TCPTransportTLS($0) } }
+        var transport = TCPTransportSettings()
+        if peerURLs[0].scheme.isSecure { transport.tls = settings.peerTLS.map { TCPTransportTLS($0) } }
         // One member alone has nobody to talk to, but listens for those who may be added.
         return try TCPTransport(
             listeningOn: peerURLs[0].authority, advertised: plan.advertisedPeer, cluster: plan.identity.clusterID.hex,
-            settings: tcp, logger: logger)
+            settings: transport, logger: logger)
     }
 
     private var nodeSettings: NodeSettings {

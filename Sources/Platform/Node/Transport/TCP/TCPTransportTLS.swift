@@ -22,6 +22,7 @@ public struct TCPTransportTLS: Sendable {
         client.privateKey = configuration.privateKey
         client.trustRoots = configuration.trustRoots
         client.additionalTrustRoots = configuration.additionalTrustRoots
+        client.cipherSuiteValues = configuration.cipherSuiteValues
         client.minimumTLSVersion = configuration.minimumTLSVersion
         client.maximumTLSVersion = configuration.maximumTLSVersion
     }
