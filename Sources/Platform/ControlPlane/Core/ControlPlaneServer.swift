@@ -73,9 +73,10 @@ public final class ControlPlaneServer: Service {
         let core = ControlCore(node: node, settings: settings, identity: plan.identity, tokens: tokens, logger: logger)
         founded.send(core)
         let frontend = HTTPFrontend(core, services: Self.services(core))
-        let servers = clientURLs.map { server($0, Self.services(core), frontend) }
+        let calls = CallMetrics(Self.services(core))
+        let servers = clientURLs.map { server($0, Self.services(core), [calls], frontend) }
         let watched = HTTPFrontend(core, services: nil)
-        let metrics = metricsURLs.map { server($0, [], watched) }
+        let metrics = metricsURLs.map { server($0, [], [], watched) }
         var services: [any Service] = [node, Announcement(core: core), CorruptionCheck(core: core)]
         services += servers + metrics
         services.append(Listening(servers: servers + metrics, listening: listening))
@@ -109,7 +110,9 @@ public final class ControlPlaneServer: Service {
         return node
     }
 
-    private func server(_ url: ServiceURL, _ services: [GRPCService], _ frontend: HTTPFrontend) -> GRPCServer {
+    private func server(
+        _ url: ServiceURL, _ services: [GRPCService], _ middleware: [any GRPCServerMiddleware], _ frontend: HTTPFrontend
+    ) -> GRPCServer {
         var server = GRPCServerSettings(host: url.host.isEmpty ? "0.0.0.0" : url.host, port: url.port)
         if url.isUnix { server.unixSocketPath = url.host }
         if url.scheme.isSecure { server.tls = settings.clientTLS }
@@ -119,7 +122,7 @@ public final class ControlPlaneServer: Service {
         server.minimumPingInterval = .seconds(5)
         server.drainTimeout = .seconds(5)
         return GRPCServer(
-            services: services, settings: server, otherwise: { try frontend.configure($0) }, logger: logger)
+            services: services, settings: server, middleware: middleware, otherwise: { try frontend.configure($0) }, logger: logger)
     }
 
     static func services(_ core: ControlCore) -> [GRPCService] {

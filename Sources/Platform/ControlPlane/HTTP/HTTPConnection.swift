@@ -18,7 +18,8 @@ final class HTTPConnection: ChannelInboundHandler {
         case refusing
     }
 
-    private let frontend: HTTPFrontend
+    private let limits: HTTPFrontend.Limits
+    private let answer: @Sendable (HTTPRequest, HTTPReplier) async throws -> Void
     private var state = State.idle
     private var task: Task<Void, Never>?
     private var timer: Scheduled<Void>?
@@ -26,20 +27,22 @@ final class HTTPConnection: ChannelInboundHandler {
     /// The server ends: no request after this one.
     private var isQuiescing = false
 
-    init(_ frontend: HTTPFrontend) {
-        self.frontend = frontend
+    /// - Parameter answer: answers a request, as its last act; when it throws the connection is closed.
+    init(limits: HTTPFrontend.Limits, answer: @escaping @Sendable (HTTPRequest, HTTPReplier) async throws -> Void) {
+        self.limits = limits
+        self.answer = answer
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         isSecure = (try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)) != nil
-        wait(frontend.limits.request, context)
+        wait(limits.request, context)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch (unwrapInboundIn(data), state) {
         case (.head(let head), .idle): begin(head, context)
         case (.body(var part), .receiving(let head, var body)):
-            guard body.readableBytes + part.readableBytes <= frontend.limits.bodyBytes else {
+            guard body.readableBytes + part.readableBytes <= limits.bodyBytes else {
                 return refuse(head, HTTPResponse.text(.payloadTooLarge, "request body too large\n"), context)
             }
             state = .idle
@@ -51,9 +54,8 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        wait(frontend.limits.request, context)
-        if let length = head.headers.first(name: "content-length").flatMap(Int.init), length > frontend.limits.bodyBytes
-        {
+        wait(limits.request, context)
+        if let length = head.headers.first(name: "content-length").flatMap(Int.init), length > limits.bodyBytes {
             return refuse(head, HTTPResponse.text(.payloadTooLarge, "request body too large\n"), context)
         }
         state = .receiving(head, ByteBuffer())
@@ -82,13 +84,13 @@ final class HTTPConnection: ChannelInboundHandler {
         timer?.cancel()
         let request = HTTPRequest(head: head, body: body, isSecure: isSecure, remote: context.channel.remoteAddress)
         let channel = context.channel
-        let frontend = frontend
+        let answer = answer
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         task = Task {
             var keepsOpen = head.isKeepAlive
             do {
-                try await frontend.answer(request, HTTPReplier(channel: channel, request: head))
+                try await answer(request, HTTPReplier(channel: channel, request: head))
             } catch {
                 keepsOpen = false
             }
@@ -100,7 +102,7 @@ final class HTTPConnection: ChannelInboundHandler {
         task = nil
         guard keepsOpen, !isQuiescing, context.channel.isActive else { return context.close(promise: nil) }
         state = .idle
-        wait(frontend.limits.idle, context)
+        wait(limits.idle, context)
     }
 
     /// Closes the connection when nothing changes for so long.
