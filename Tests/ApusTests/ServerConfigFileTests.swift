@@ -50,7 +50,7 @@ import Testing
         #expect(options.heartbeatMilliseconds == 50)
         #expect(options.listenClientURLs.map(\.port) == [2379, 3379])
         #expect(options.clusterToken == "token")
-        #expect(!options.isStrict)
+        #expect(options.withoutEffect == ["strict-reconfig-check in e.yml (always so here)"])
         #expect(options.client.certificate == "c.pem")
         #expect(options.client.key == "k.pem")
         #expect(options.log.level == "debug")

@@ -119,10 +119,14 @@ public final class ControlPlaneServer: Service {
         server.eventLoopGroup = MultiThreadedEventLoopGroup.singleton
         server.maxReceiveBytes = settings.maxRequestBytes + 512 << 10
         server.maxConnections = settings.maxConnections
-        server.minimumPingInterval = .seconds(5)
+        server.minimumPingInterval = settings.minimumPingInterval
+        server.keepaliveInterval =
+            settings.keepaliveInterval == .zero ? .seconds(1 << 30) : settings.keepaliveInterval
+        server.keepaliveTimeout = settings.keepaliveTimeout
         server.drainTimeout = .seconds(5)
         return GRPCServer(
-            services: services, settings: server, middleware: middleware, otherwise: { try frontend.configure($0) }, logger: logger)
+            services: services, settings: server, middleware: middleware, otherwise: { try frontend.configure($0) },
+            logger: logger)
     }
 
     static func services(_ core: ControlCore) -> [GRPCService] {

@@ -3,8 +3,9 @@ import NIOHTTP1
 import NIOSSL
 
 /// One HTTP/1.1 connection: gathers a request, has a task answer it, then takes the next.
-final class HTTPConnection: ChannelInboundHandler {
+final class HTTPConnection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
     private enum State {
@@ -21,6 +22,9 @@ final class HTTPConnection: ChannelInboundHandler {
     private let limits: HTTPFrontend.Limits
     private let answer: @Sendable (HTTPRequest, HTTPReplier) async throws -> Void
     private var state = State.idle
+    /// Of the request that is answered, or was last.
+    private var number = 0
+    private var keepsOpen = true
     private var task: Task<Void, Never>?
     private var timer: Scheduled<Void>?
     private var isSecure = false
@@ -87,22 +91,41 @@ final class HTTPConnection: ChannelInboundHandler {
         let answer = answer
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        task = Task {
-            var keepsOpen = head.isKeepAlive
+        number += 1
+        keepsOpen = head.isKeepAlive
+        task = Task { [number] in
+            var isWell = true
             do {
                 try await answer(request, HTTPReplier(channel: channel, request: head))
             } catch {
-                keepsOpen = false
+                isWell = false
             }
-            channel.eventLoop.execute { [keepsOpen] in connection.value.answered(keepsOpen, bound.value) }
+            channel.eventLoop.execute { [isWell] in connection.value.answered(number, isWell, bound.value) }
         }
     }
 
-    private func answered(_ keepsOpen: Bool, _ context: ChannelHandlerContext) {
-        task = nil
-        guard keepsOpen, !isQuiescing, context.channel.isActive else { return context.close(promise: nil) }
+    /// The end of an answer passes: the next request follows it at once when the client did not wait.
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard case .end = unwrapOutboundIn(data), case .answering = state else {
+            return context.write(data, promise: promise)
+        }
+        guard keepsOpen, !isQuiescing else {
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            let sent = promise ?? context.eventLoop.makePromise()
+            sent.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
+            return context.write(data, promise: sent)
+        }
         state = .idle
         wait(limits.idle, context)
+        context.write(data, promise: promise)
+    }
+
+    private func answered(_ number: Int, _ isWell: Bool, _ context: ChannelHandlerContext) {
+        guard number == self.number else { return }
+        task = nil
+        // An answer without its end cannot be told from a longer one.
+        if case .answering = state, context.channel.isActive { return context.close(promise: nil) }
+        if !isWell || isQuiescing { context.close(promise: nil) }
     }
 
     /// Closes the connection when nothing changes for so long.
