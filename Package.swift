@@ -251,7 +251,7 @@ house.tests(
 house.tests(
     "ControlPlane", on: ["Primitives", "Channels", "KV", "Raft", "GRPC", "EtcdAPI", "Storage", "Node", "ControlPlane"],
     support: ["TestSupport"],
-    using: [.crypto, .lifecycle, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .protobuf])
+    using: [.crypto, .lifecycle, .logging, .nioCore, .nioEmbedded, .nioHTTP1, .nioPosix, .nioSSL, .protobuf])
 house.support("SQLConformance", on: ["Primitives", "SQL"])
 house.tests("SQL", on: ["Primitives", "SQL"], support: ["SQLConformance", "TestSupport"])
 house.support("DiskSimulation", on: ["Primitives", "Storage"])
@@ -286,7 +286,8 @@ house.program(
     "Attack", product: "attack", on: ["Primitives", "Resilience", "KV", "GRPC", "EtcdAPI"],
     using: [.argumentParser, .protobuf])
 house.tests("Attack", on: ["attack", "apus"], support: ["TestSupport"])
-house.tests("Apus", on: ["apus", "ControlPlane"], support: ["TestSupport"])
+house.tests(
+    "Apus", on: ["apus", "GRPC", "EtcdAPI", "ControlPlane"], support: ["TestSupport"], using: [.nioSSL, .protobuf])
 house.tests("Tidy", on: [], support: ["TestSupport"])
 
 let package = Package(

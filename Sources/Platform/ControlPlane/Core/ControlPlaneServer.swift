@@ -83,7 +83,7 @@ public final class ControlPlaneServer: Service {
         founded.send(core)
         let all = Self.services(core)
         let frontend = HTTPFrontend(core, services: all)
-        let gate: [any GRPCServerMiddleware] = [MemberGate(core: core)]
+        let gate: [any GRPCServerMiddleware] = [CallMetrics(all), MemberGate(core: core)]
         let servers = clientURLs.map { server($0, all, gate, frontend) }
         let watched = HTTPFrontend(core, services: nil)
         let metrics = metricsURLs.map { server($0, [], [], watched) }
@@ -127,8 +127,7 @@ public final class ControlPlaneServer: Service {
     }
 
     private func server(
-        _ url: ServiceURL, _ services: [GRPCService], _ middleware: [any GRPCServerMiddleware],
-        _ frontend: HTTPFrontend
+        _ url: ServiceURL, _ services: [GRPCService], _ middleware: [any GRPCServerMiddleware], _ frontend: HTTPFrontend
     ) -> GRPCServer {
         var server = GRPCServerSettings(host: url.host.isEmpty ? "0.0.0.0" : url.host, port: url.port)
         if url.isUnix { server.unixSocketPath = url.host }
@@ -136,7 +135,10 @@ public final class ControlPlaneServer: Service {
         server.eventLoopGroup = MultiThreadedEventLoopGroup.singleton
         server.maxReceiveBytes = settings.maxRequestBytes + 512 << 10
         server.maxConnections = settings.maxConnections
-        server.minimumPingInterval = .seconds(5)
+        server.minimumPingInterval = settings.minimumPingInterval
+        server.keepaliveInterval =
+            settings.keepaliveInterval == .zero ? .seconds(1 << 30) : settings.keepaliveInterval
+        server.keepaliveTimeout = settings.keepaliveTimeout
         server.drainTimeout = .seconds(5)
         server.http2.maxConcurrentStreams = settings.maxConcurrentStreams
         return GRPCServer(

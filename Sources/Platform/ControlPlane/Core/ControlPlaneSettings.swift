@@ -42,6 +42,13 @@ public struct ControlPlaneSettings: Sendable {
     /// HTTP for `/health`, `/livez`, `/readyz`, `/metrics` and `/version` alone, beside the client URLs; https with `clientTLS`.
     public var listenMetricsURLs: [String] = []
 
+    /// A client that pings more often is disconnected.
+    public var minimumPingInterval = Duration.seconds(5)
+    /// A client that is silent for so long is pinged; `.zero` never.
+    public var keepaliveInterval = Duration.seconds(7_200)
+    /// … and disconnected when it does not answer within this.
+    public var keepaliveTimeout = Duration.seconds(20)
+
     /// Origins whose pages may call the HTTP endpoints; "*" is all.
     public var corsOrigins = ["*"]
     /// Hosts that HTTP requests without TLS may be for; "*" is all.

@@ -3,8 +3,9 @@ import NIOHTTP1
 import NIOSSL
 
 /// One HTTP/1.1 connection: gathers a request, has a task answer it, then takes the next.
-final class HTTPConnection: ChannelInboundHandler {
+final class HTTPConnection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
     private enum State {
@@ -18,28 +19,34 @@ final class HTTPConnection: ChannelInboundHandler {
         case refusing
     }
 
-    private let frontend: HTTPFrontend
+    private let limits: HTTPFrontend.Limits
+    private let answer: @Sendable (HTTPRequest, HTTPReplier) async throws -> Void
     private var state = State.idle
+    /// Of the request that is answered, or was last.
+    private var number = 0
+    private var keepsOpen = true
     private var task: Task<Void, Never>?
     private var timer: Scheduled<Void>?
     private var isSecure = false
     /// The server ends: no request after this one.
     private var isQuiescing = false
 
-    init(_ frontend: HTTPFrontend) {
-        self.frontend = frontend
+    /// - Parameter answer: answers a request, as its last act; when it throws the connection is closed.
+    init(limits: HTTPFrontend.Limits, answer: @escaping @Sendable (HTTPRequest, HTTPReplier) async throws -> Void) {
+        self.limits = limits
+        self.answer = answer
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         isSecure = (try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)) != nil
-        wait(frontend.limits.request, context)
+        wait(limits.request, context)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch (unwrapInboundIn(data), state) {
         case (.head(let head), .idle): begin(head, context)
         case (.body(var part), .receiving(let head, var body)):
-            guard body.readableBytes + part.readableBytes <= frontend.limits.bodyBytes else {
+            guard body.readableBytes + part.readableBytes <= limits.bodyBytes else {
                 return refuse(head, HTTPResponse.text(.payloadTooLarge, "request body too large\n"), context)
             }
             state = .idle
@@ -51,9 +58,8 @@ final class HTTPConnection: ChannelInboundHandler {
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        wait(frontend.limits.request, context)
-        if let length = head.headers.first(name: "content-length").flatMap(Int.init), length > frontend.limits.bodyBytes
-        {
+        wait(limits.request, context)
+        if let length = head.headers.first(name: "content-length").flatMap(Int.init), length > limits.bodyBytes {
             return refuse(head, HTTPResponse.text(.payloadTooLarge, "request body too large\n"), context)
         }
         state = .receiving(head, ByteBuffer())
@@ -82,25 +88,44 @@ final class HTTPConnection: ChannelInboundHandler {
         timer?.cancel()
         let request = HTTPRequest(head: head, body: body, isSecure: isSecure, remote: context.channel.remoteAddress)
         let channel = context.channel
-        let frontend = frontend
+        let answer = answer
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        task = Task {
-            var keepsOpen = head.isKeepAlive
+        number += 1
+        keepsOpen = head.isKeepAlive
+        task = Task { [number] in
+            var isWell = true
             do {
-                try await frontend.answer(request, HTTPReplier(channel: channel, request: head))
+                try await answer(request, HTTPReplier(channel: channel, request: head))
             } catch {
-                keepsOpen = false
+                isWell = false
             }
-            channel.eventLoop.execute { [keepsOpen] in connection.value.answered(keepsOpen, bound.value) }
+            channel.eventLoop.execute { [isWell] in connection.value.answered(number, isWell, bound.value) }
         }
     }
 
-    private func answered(_ keepsOpen: Bool, _ context: ChannelHandlerContext) {
-        task = nil
-        guard keepsOpen, !isQuiescing, context.channel.isActive else { return context.close(promise: nil) }
+    /// The end of an answer passes: the next request follows it at once when the client did not wait.
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard case .end = unwrapOutboundIn(data), case .answering = state else {
+            return context.write(data, promise: promise)
+        }
+        guard keepsOpen, !isQuiescing else {
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            let sent = promise ?? context.eventLoop.makePromise()
+            sent.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
+            return context.write(data, promise: sent)
+        }
         state = .idle
-        wait(frontend.limits.idle, context)
+        wait(limits.idle, context)
+        context.write(data, promise: promise)
+    }
+
+    private func answered(_ number: Int, _ isWell: Bool, _ context: ChannelHandlerContext) {
+        guard number == self.number else { return }
+        task = nil
+        // An answer without its end cannot be told from a longer one.
+        if case .answering = state, context.channel.isActive { return context.close(promise: nil) }
+        if !isWell || isQuiescing { context.close(promise: nil) }
     }
 
     /// Closes the connection when nothing changes for so long.

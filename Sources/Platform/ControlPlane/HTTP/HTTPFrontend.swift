@@ -39,7 +39,8 @@ final class HTTPFrontend: Sendable {
     /// Makes `channel` an HTTP/1.1 connection; on its event loop.
     func configure(_ channel: any Channel) throws {
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
-        try channel.pipeline.syncOperations.addHandler(HTTPConnection(self))
+        try channel.pipeline.syncOperations.addHandler(
+            HTTPConnection(limits: limits) { try await self.answer($0, $1) })
     }
 
     func answer(_ request: HTTPRequest, _ replier: HTTPReplier) async throws {

@@ -16,7 +16,7 @@ extension ServerFlag {
         ),
         ServerFlag(
             name: "metrics", kind: .choice(["basic", "extensive"]), standard: "basic", section: .monitoring,
-            help: "`extensive` adds a histogram of durations for each method."),
+            help: "How much is counted.", effect: .none("all that is counted is shown")),
         ServerFlag(
             name: "log-level", kind: .choice(["debug", "info", "warn", "error", "panic", "fatal"]), standard: "info",
             section: .monitoring, help: "How much is logged."),

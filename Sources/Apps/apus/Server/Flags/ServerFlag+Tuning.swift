@@ -28,9 +28,10 @@ extension ServerFlag {
             help: "How often the nodes compare hashes of what they hold; 0 never.", aliases: ["corrupt-check-time"]),
         ServerFlag(
             name: "experimental-initial-corrupt-check", kind: .truth, standard: "false", section: .tuning,
-            help: "Compare hashes before the first client is served."),
+            help: "Compare hashes before the first client is served.",
+            effect: .none("--experimental-corrupt-check-time compares them while clients are served")),
         ServerFlag(
             name: "experimental-max-learners", kind: .number(1...7, unit: "learners"), standard: "1", section: .tuning,
-            help: "Learners that a cluster may have.", aliases: ["max-learners"]),
+            help: "Learners that a cluster may have.", effect: .none("one at a time"), aliases: ["max-learners"]),
     ]
 }

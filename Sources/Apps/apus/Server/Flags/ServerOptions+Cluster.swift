@@ -6,7 +6,6 @@ extension ServerOptions {
     mutating func readCluster(_ values: FlagValues, _ given: GivenValues) throws(ServerFlaw) {
         clusterToken = values.text("initial-cluster-token")
         isNew = values.text("initial-cluster-state") == "new"
-        isStrict = values.truth("strict-reconfig-check")
         listenClientURLs = values.urls("listen-client-urls")
         listenPeerURLs = values.urls("listen-peer-urls")
         initialAdvertisePeerURLs = values.urls("initial-advertise-peer-urls")

@@ -21,7 +21,11 @@ struct ServerOptions: Sendable {
     var autoCompaction = ControlPlaneSettings.AutoCompaction.off
     var watchProgressInterval = Duration.seconds(600)
     var authTokenSeconds: Int64 = 300
-    var isStrict = true
+    var bcryptCost = 10
+    var corruptCheckTime = Duration.zero
+    var minimumPingInterval = Duration.seconds(5)
+    var keepaliveInterval = Duration.seconds(7_200)
+    var keepaliveTimeout = Duration.seconds(20)
     var client = TLSFiles()
     var peer = TLSFiles()
     var tls = TLSChoices()
@@ -105,6 +109,11 @@ struct ServerOptions: Sendable {
             maxConcurrentStreams = Int(min(values.number("max-concurrent-streams"), 0x7FFF_FFFF))
         }
         watchProgressInterval = values.duration("experimental-watch-progress-notify-interval")
+        bcryptCost = Int(values.number("bcrypt-cost"))
+        corruptCheckTime = values.duration("experimental-corrupt-check-time")
+        minimumPingInterval = values.duration("grpc-keepalive-min-time")
+        keepaliveInterval = values.duration("grpc-keepalive-interval")
+        keepaliveTimeout = values.duration("grpc-keepalive-timeout")
         authTokenSeconds = values.number("auth-token-ttl")
         log = LogChoices(level: values.text("log-level"), outputs: values.names("log-outputs"))
         listenMetricsURLs = values.urls("listen-metrics-urls")

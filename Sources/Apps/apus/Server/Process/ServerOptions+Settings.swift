@@ -22,6 +22,12 @@ extension ServerOptions {
         settings.autoCompaction = autoCompaction
         settings.watchProgressInterval = watchProgressInterval
         settings.authTokenTTL = .seconds(authTokenSeconds)
+        settings.bcryptCost = bcryptCost
+        settings.clientCertAuth = client.asksForCertificates
+        settings.corruptCheckTime = corruptCheckTime
+        settings.minimumPingInterval = minimumPingInterval
+        settings.keepaliveInterval = keepaliveInterval
+        settings.keepaliveTimeout = keepaliveTimeout
         settings.corsOrigins = corsOrigins
         settings.allowedHosts = hosts
         settings.clientTLS = try clientTLS()
