@@ -54,6 +54,13 @@ import Testing
         text = text.replacing(#/\b[0-9.]+ k?B\b/#, with: "SIZE")
         // The width of tables depends on the identifiers.
         text = text.replacing(#/-{3,}/#, with: "-").replacing(#/ {2,}/#, with: " ")
+        // Members are in the order of their identifiers.
+        if text.contains("ETCD_INITIAL_CLUSTER") || text.contains("unstarted") {
+            let lines = text.split(separator: "\n").map { line in
+                line.split(whereSeparator: { ",\"".contains($0) }).sorted().joined(separator: ",")
+            }
+            text = lines.sorted().joined(separator: "\n")
+        }
         return Outcome(output: text, status: outcome.status)
     }
 

@@ -25,6 +25,9 @@ extension GRPCError {
         if text.contains("BAD_CERTIFICATE") || text.contains("UNKNOWN_CA") {
             return "the member does not trust the certificate of the client"
         }
+        if text.contains("EOF during handshake") {
+            return "the connection was closed during the handshake: does the member speak TLS?"
+        }
         return text
     }
 }
