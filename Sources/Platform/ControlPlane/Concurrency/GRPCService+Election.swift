@@ -9,19 +9,21 @@ extension GRPCService {
     static func election(_ core: ControlCore) -> GRPCService {
         GRPCService(EtcdService.election) { service in
             service.unary("Campaign") { (request: EtcdCampaignRequest, call) in
-                try await core.withStatus { try await core.campaign(request, try core.caller(call.head)) }
+                try await core.withStatus { try await core.campaign(request, try await core.knownCaller(call.head)) }
             }
             service.unary("Proclaim") { (request: EtcdProclaimRequest, call) in
-                try await core.withStatus { try await core.proclaim(request, try core.caller(call.head)) }
+                try await core.withStatus { try await core.proclaim(request, try await core.knownCaller(call.head)) }
             }
             service.unary("Leader") { (request: EtcdLeaderRequest, call) in
-                try await core.withStatus { try await core.leader(request, try core.caller(call.head)) }
+                try await core.withStatus { try await core.leader(request, try await core.knownCaller(call.head)) }
             }
             service.unary("Resign") { (request: EtcdResignRequest, call) in
-                try await core.withStatus { try await core.resign(request, try core.caller(call.head)) }
+                try await core.withStatus { try await core.resign(request, try await core.knownCaller(call.head)) }
             }
             service.serverStream("Observe") { (request: EtcdLeaderRequest, replies, call) in
-                try await core.withStatus { try await core.observe(request, replies, try core.caller(call.head)) }
+                try await core.withStatus {
+                    try await core.observe(request, replies, try await core.knownCaller(call.head))
+                }
             }
         }
     }

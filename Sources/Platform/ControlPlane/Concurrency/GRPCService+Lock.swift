@@ -9,10 +9,10 @@ extension GRPCService {
     static func lock(_ core: ControlCore) -> GRPCService {
         GRPCService(EtcdService.lock) { service in
             service.unary("Lock") { (request: EtcdLockRequest, call) in
-                try await core.withStatus { try await core.lock(request, try core.caller(call.head)) }
+                try await core.withStatus { try await core.lock(request, try await core.knownCaller(call.head)) }
             }
             service.unary("Unlock") { (request: EtcdUnlockRequest, call) in
-                try await core.withStatus { try await core.unlock(request, try core.caller(call.head)) }
+                try await core.withStatus { try await core.unlock(request, try await core.knownCaller(call.head)) }
             }
         }
     }

@@ -20,6 +20,13 @@ extension GRPCAnswer {
 }
 
 extension ControlCore {
+    /// Runs `body` with who makes the call, as soon as that is known, and answers with what it throws.
+    func asCaller(
+        _ head: GRPCRequestHead, _ answer: GRPCAnswer, _ body: @escaping @Sendable (Caller?) throws -> Void
+    ) {
+        withCaller(head) { caller in answer.attempt { try body(try caller.get()) } }
+    }
+
     /// Replicates a command and answers a call with what it came to.
     ///
     /// - Parameter make: the reply; nil for a response of another kind, which no command has.

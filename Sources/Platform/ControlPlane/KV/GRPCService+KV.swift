@@ -21,7 +21,7 @@ extension GRPCService {
                 answer.attempt { try core.txn(bytes, head, answer) }
             }
             service.deferred("Compact") { (request: EtcdCompactionRequest, head, answer) in
-                answer.attempt { try core.compact(request, head, answer) }
+                core.compact(request, head, answer)
             }
         }
     }
@@ -31,35 +31,39 @@ extension ControlCore {
     fileprivate func range(_ bytes: ByteBuffer, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws {
         let (request, isSerializable) = try Self.rangeRequest(bytes)
         if view.isLearner, !isSerializable { throw EtcdError.notSupportedForLearner }
-        let caller = try caller(head)
-        read(linearizable: !isSerializable) { machine in
-            answer.attempt {
-                let machine = try machine.get()
-                try machine.auth.check(caller, range: request)
-                let response = try machine.store.range(request)
-                answer.succeed(KVReplies.range(response, self.wireHeader(response.revision)))
+        asCaller(head, answer) { caller in
+            self.read(linearizable: !isSerializable) { machine in
+                answer.attempt {
+                    let machine = try machine.get()
+                    try machine.auth.check(caller, range: request)
+                    let response = try machine.store.range(request)
+                    answer.succeed(KVReplies.range(response, self.wireHeader(response.revision)))
+                }
             }
         }
     }
 
     fileprivate func put(_ bytes: ByteBuffer, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws {
         let request = try Self.putRequest(bytes)
-        let caller = try caller(head)
-        try checkSize(bytes.readableBytes, caller)
-        proposeForBytes(.kv(.put(request), caller), answer) { response, header in
-            guard case .kv(.put(let response)) = response else { return nil }
-            return KVReplies.put(response, header)
+        asCaller(head, answer) { caller in
+            try self.checkSize(bytes.readableBytes, caller)
+            self.proposeForBytes(.kv(.put(request), caller), answer) { response, header in
+                guard case .kv(.put(let response)) = response else { return nil }
+                return KVReplies.put(response, header)
+            }
         }
     }
 
     fileprivate func deleteRange(_ bytes: ByteBuffer, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws {
         let request = try EtcdDeleteRangeRequest.decoded(bytes)
         try request.check()
-        let caller = try caller(head)
-        try checkSize(bytes.readableBytes, caller)
-        proposeForBytes(.kv(.delete(DeleteRangeRequest(request)), caller), answer) { response, header in
-            guard case .kv(.delete(let response)) = response else { return nil }
-            return KVReplies.delete(response, header)
+        let command = Command.delete(DeleteRangeRequest(request))
+        asCaller(head, answer) { caller in
+            try self.checkSize(bytes.readableBytes, caller)
+            self.proposeForBytes(.kv(command, caller), answer) { response, header in
+                guard case .kv(.delete(let response)) = response else { return nil }
+                return KVReplies.delete(response, header)
+            }
         }
     }
 
@@ -68,14 +72,16 @@ extension ControlCore {
         try message.check(maxOperations: settings.maxTxnOperations)
         let request = try TxnRequest(message)
         try request.checkOverlaps()
-        let caller = try caller(head)
-        if request.isReadOnly { return readOnly(request, message.isSerializable, caller, answer) }
-        try checkSize(bytes.readableBytes, caller)
-        propose(.kv(.txn(request), caller), answer) { response, header -> EtcdTxnResponse? in
-            guard case .kv(.txn(let response)) = response else { return nil }
-            var reply = EtcdTxnResponse(response)
-            reply.header = header
-            return reply
+        let isSerializable = message.isSerializable
+        asCaller(head, answer) { caller in
+            if request.isReadOnly { return self.readOnly(request, isSerializable, caller, answer) }
+            try self.checkSize(bytes.readableBytes, caller)
+            self.propose(.kv(.txn(request), caller), answer) { response, header -> EtcdTxnResponse? in
+                guard case .kv(.txn(let response)) = response else { return nil }
+                var reply = EtcdTxnResponse(response)
+                reply.header = header
+                return reply
+            }
         }
     }
 
@@ -98,9 +104,11 @@ extension ControlCore {
 
     fileprivate func compact(
         _ request: EtcdCompactionRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer
-    ) throws {
-        propose(.kv(.compact(Revision(request.revision)), try caller(head)), answer) {
-            _, header -> EtcdCompactionResponse? in .with { $0.header = header }
+    ) {
+        asCaller(head, answer) { caller in
+            self.propose(.kv(.compact(Revision(request.revision)), caller), answer) {
+                _, header -> EtcdCompactionResponse? in .with { $0.header = header }
+            }
         }
     }
 

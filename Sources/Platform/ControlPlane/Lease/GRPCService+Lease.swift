@@ -12,16 +12,16 @@ extension GRPCService {
     static func lease(_ core: ControlCore) -> GRPCService {
         GRPCService(EtcdService.lease) { service in
             service.deferred("LeaseGrant") { (request: EtcdLeaseGrantRequest, head, answer) in
-                answer.attempt { try core.leaseGrant(request, head, answer) }
+                core.leaseGrant(request, head, answer)
             }
             service.deferred("LeaseRevoke") { (request: EtcdLeaseRevokeRequest, head, answer) in
-                answer.attempt { try core.leaseRevoke(request, head, answer) }
+                core.leaseRevoke(request, head, answer)
             }
             service.deferred("LeaseTimeToLive") { (request: EtcdLeaseTimeToLiveRequest, head, answer) in
-                answer.attempt { try core.leaseTimeToLive(request, head, answer) }
+                core.leaseTimeToLive(request, head, answer)
             }
             service.deferred("LeaseLeases") { (_: EtcdLeaseLeasesRequest, head, answer) in
-                answer.attempt { try core.leaseLeases(head, answer) }
+                core.leaseLeases(head, answer)
             }
             service.stream(raw: "LeaseKeepAlive") { requests, replies, call in
                 try await core.withLeader(call.head) { try await core.leaseKeepAlive(requests, replies) }
@@ -33,73 +33,77 @@ extension GRPCService {
 extension ControlCore {
     fileprivate func leaseGrant(
         _ request: EtcdLeaseGrantRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer
-    ) throws(EtcdError) {
+    ) {
         // As etcd: a positive number that nobody else has.
         let id = request.id == 0 ? Int64.random(in: 1...(.max)) : request.id
-        propose(.kv(.grant(LeaseID(id), ttlSeconds: request.ttl), try caller(head)), answer) {
-            response, header -> EtcdLeaseGrantResponse? in
-            guard case .kv(.grant(let lease)) = response else { return nil }
-            return .with {
-                $0.header = header
-                $0.id = lease.id.rawValue
-                $0.ttl = lease.grantedTTLSeconds
+        asCaller(head, answer) { caller in
+            self.propose(.kv(.grant(LeaseID(id), ttlSeconds: request.ttl), caller), answer) {
+                response, header -> EtcdLeaseGrantResponse? in
+                guard case .kv(.grant(let lease)) = response else { return nil }
+                return .with {
+                    $0.header = header
+                    $0.id = lease.id.rawValue
+                    $0.ttl = lease.grantedTTLSeconds
+                }
             }
         }
     }
 
     fileprivate func leaseRevoke(
         _ request: EtcdLeaseRevokeRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer
-    ) throws(EtcdError) {
-        propose(.kv(.revoke(LeaseID(request.id)), try caller(head)), answer) {
-            _, header -> EtcdLeaseRevokeResponse? in .with { $0.header = header }
+    ) {
+        asCaller(head, answer) { caller in
+            self.propose(.kv(.revoke(LeaseID(request.id)), caller), answer) {
+                _, header -> EtcdLeaseRevokeResponse? in .with { $0.header = header }
+            }
         }
     }
 
     /// The time is the leader's; the rest is read here, linearizably.
     fileprivate func leaseTimeToLive(
         _ request: EtcdLeaseTimeToLiveRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer
-    ) throws(EtcdError) {
-        let caller = try caller(head)
+    ) {
         let id = LeaseID(request.id)
-        ask(.remaining(id)) { remaining in
-            self.read(linearizable: true) { machine in
-                answer.attempt {
-                    let machine = try machine.get()
-                    let remaining = try remaining.get()
-                    var reply = EtcdLeaseTimeToLiveResponse()
-                    reply.header = self.header(machine.store.revision)
-                    reply.id = request.id
-                    reply.ttl = -1
-                    if let remaining, let lease = machine.store.lease(id) {
-                        reply.ttl = remaining
-                        reply.grantedTtl = lease.grantedTTLSeconds
-                        if request.keys {
-                            let keys = machine.store.keys(attachedTo: id)
-                            for key in keys { try machine.auth.check(caller, range: RangeRequest(.key(key))) }
-                            reply.keys = keys.map(\.data)
-                        }
+        asCaller(head, answer) { caller in
+            self.ask(.remaining(id)) { remaining in
+                self.read(linearizable: true) { machine in
+                    answer.attempt {
+                        answer.succeed(try self.timeToLive(request, try remaining.get(), try machine.get(), caller))
                     }
-                    answer.succeed(reply)
                 }
             }
         }
     }
 
-    fileprivate func leaseLeases(_ head: GRPCRequestHead, _ answer: GRPCAnswer) throws(EtcdError) {
-        let caller = try caller(head)
-        read(linearizable: false) { machine in
-            answer.attempt {
-                let machine = try machine.get()
-                let leases = machine.store.leases
-                if caller != nil {
-                    for key in leases.flatMap({ machine.store.keys(attachedTo: $0.id) }) {
-                        try machine.auth.check(caller, range: RangeRequest(.key(key)))
-                    }
+    private func timeToLive(
+        _ request: EtcdLeaseTimeToLiveRequest, _ remaining: Int64?, _ machine: ControlMachine, _ caller: Caller?
+    ) throws(EtcdError) -> EtcdLeaseTimeToLiveResponse {
+        let id = LeaseID(request.id)
+        if request.keys { try machine.auth.check(caller, keysOf: id, on: machine.store) }
+        var reply = EtcdLeaseTimeToLiveResponse()
+        reply.header = header(machine.store.revision)
+        reply.id = request.id
+        reply.ttl = -1
+        if let remaining, let lease = machine.store.lease(id) {
+            reply.ttl = remaining
+            reply.grantedTtl = lease.grantedTTLSeconds
+            if request.keys { reply.keys = machine.store.keys(attachedTo: id).map(\.data) }
+        }
+        return reply
+    }
+
+    fileprivate func leaseLeases(_ head: GRPCRequestHead, _ answer: GRPCAnswer) {
+        asCaller(head, answer) { caller in
+            self.read(linearizable: false) { machine in
+                answer.attempt {
+                    let machine = try machine.get()
+                    let leases = machine.store.leases
+                    for lease in leases { try machine.auth.check(caller, keysOf: lease.id, on: machine.store) }
+                    var reply = EtcdLeaseLeasesResponse()
+                    reply.header = self.header(machine.store.revision)
+                    reply.leases = self.leases.sorted(leases).map { lease in .with { $0.id = lease.id.rawValue } }
+                    answer.succeed(reply)
                 }
-                var reply = EtcdLeaseLeasesResponse()
-                reply.header = self.header(machine.store.revision)
-                reply.leases = self.leases.sorted(leases).map { lease in .with { $0.id = lease.id.rawValue } }
-                answer.succeed(reply)
             }
         }
     }

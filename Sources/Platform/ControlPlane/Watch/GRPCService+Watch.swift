@@ -41,6 +41,8 @@ extension ControlCore {
     /// Returns when the hub has dealt with the request, so that a caller is not read faster than it is served.
     private func handle(_ request: EtcdWatchRequest, on stream: WatchStream, _ head: GRPCRequestHead) async throws {
         guard let request = request.requestUnion else { return }
+        // A token that this member does not know yet is waited for; what is wrong with it is the watch's to say.
+        if case .createRequest = request { _ = try? await knownCaller(head) }
         let watches = watches
         let result: Result<Void, EtcdError> = await withCheckedContinuation { continuation in
             read(linearizable: false) { machine in
