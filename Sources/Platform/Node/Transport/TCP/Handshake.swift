@@ -8,6 +8,8 @@ enum Lane: UInt8 {
     case snapshots = 2
     /// Requests to the leader and their answers, which messages would hold up.
     case calls = 3
+    /// Somebody who is to join asks what cluster this is; the answer follows the welcome, and ends the connection.
+    case inquiry = 4
 }
 
 /// The first frame on a connection, from who opened it.

@@ -88,13 +88,32 @@ final class IncomingHandler: ChannelInboundHandler {
             throw refusal
         }
         self.hello = hello
+        if hello.lane == .inquiry { return introduce() }
         deadline?.cancel()
         frames = frames.allowing(hub.settings.maximumFrameBytes)
         hub.greeted(self, hello)
         write(Welcome())
     }
 
+    /// Within the time that a greeting may take.
+    private func introduce() {
+        guard let context, let about = hub.about else { return }
+        write(Welcome())
+        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
+        about { bytes in
+            handler.eventLoop.execute {
+                guard let context = handler.value.context else { return }
+                var buffer = context.channel.allocator.buffer(capacity: bytes.count + FrameReader.headerBytes)
+                buffer.writeFrame(bytes)
+                context.writeAndFlush(handler.value.wrapOutboundOut(buffer)).assumeIsolated().whenComplete { _ in
+                    handler.value.close()
+                }
+            }
+        }
+    }
+
     private func take(_ frame: [UInt8], from hello: Hello) throws {
+        if hello.lane == .inquiry { throw NodeError(.wrongPeer, "it says more than it was asked") }
         if hello.lane == .calls {
             let call = try PeerCall(decoding: frame)
             guard call.from == hello.from, call.to == hub.id else {

@@ -11,6 +11,7 @@ final class TCPHub {
     let eventLoop: any EventLoop
     let logger: Logger
     let tls: TCPTransportTLS.Contexts?
+    let about: TCPTransport.Introduction?
     let events: @Sendable (NodeTransportEvent) -> Void
     private(set) var address = ""
     private var server: (any Channel)?
@@ -23,12 +24,14 @@ final class TCPHub {
 
     init(
         id: NodeID, cluster: String, settings: TCPTransportSettings, tls: TCPTransportTLS.Contexts?,
-        eventLoop: any EventLoop, logger: Logger, events: @escaping @Sendable (NodeTransportEvent) -> Void
+        about: TCPTransport.Introduction?, eventLoop: any EventLoop, logger: Logger,
+        events: @escaping @Sendable (NodeTransportEvent) -> Void
     ) {
         self.id = id
         self.cluster = cluster
         self.settings = settings
         self.tls = tls
+        self.about = about
         self.eventLoop = eventLoop
         self.logger = logger
         self.events = events
@@ -120,6 +123,9 @@ final class TCPHub {
 
     /// Why `hello` is not let in; nil when it is.
     func refusal(of hello: Hello) -> NodeError? {
+        if hello.lane == .inquiry {
+            return about == nil ? NodeError(.wrongPeer, "this node answers no inquiries") : nil
+        }
         let reason: String
         if hello.cluster != cluster {
             reason = "this is cluster '\(cluster)', not '\(hello.cluster)'"
@@ -139,6 +145,7 @@ final class TCPHub {
 
     /// A peer that connects again has lost its earlier connection, though this side may not know yet.
     func greeted(_ handler: IncomingHandler, _ hello: Hello) {
+        if hello.lane == .inquiry { return }
         for other in incoming.values
         where other !== handler && other.hello?.from == hello.from
             && other.hello?.lane == hello.lane

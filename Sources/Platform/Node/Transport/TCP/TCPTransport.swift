@@ -19,18 +19,25 @@ public final class TCPTransport: NodeTransport {
     private let port: Int
     private let advertised: String?
     private let logger: Logger
+    private let about: Introduction?
     private let bound = Signal<Member>()
     private let hub = Locked<NIOLoopBound<TCPHub>?>(nil)
+
+    /// Makes what whoever is to join is told: bytes of the application's, at most `maximumFrameBytes`. Called on the event loop.
+    public typealias Introduction = @Sendable (_ tell: @escaping @Sendable ([UInt8]) -> Void) -> Void
 
     /// - Parameters:
     ///   - address: where to listen, `host:port` or `[host]:port`; with port 0 a free one is taken.
     ///   - advertised: where peers find this node, when that is another address.
     ///   - cluster: a name that only the nodes of this cluster have.
+    ///   - about: answers `TCPTransport.inquire`; without it, inquiries are refused.
     /// - Throws: `NodeError` `.invalidRequest` for what is no address.
     public init(
         listeningOn address: String, advertised: String? = nil, cluster: String,
-        settings: TCPTransportSettings = TCPTransportSettings(), logger: Logger = Logger(label: "apus.node.tcp")
+        settings: TCPTransportSettings = TCPTransportSettings(), about: Introduction? = nil,
+        logger: Logger = Logger(label: "apus.node.tcp")
     ) throws {
+        self.about = about
         (host, port) = try Self.parse(address)
         self.advertised = advertised
         self.cluster = cluster
@@ -53,8 +60,8 @@ public final class TCPTransport: NodeTransport {
             let hub = try await eventLoop.submit {
                 NIOLoopBound(
                     TCPHub(
-                        id: id, cluster: self.cluster, settings: self.settings, tls: tls, eventLoop: eventLoop,
-                        logger: self.logger, events: events), eventLoop: eventLoop)
+                        id: id, cluster: self.cluster, settings: self.settings, tls: tls, about: self.about,
+                        eventLoop: eventLoop, logger: self.logger, events: events), eventLoop: eventLoop)
             }.get()
             let server = try await ServerBootstrap(group: eventLoop)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
