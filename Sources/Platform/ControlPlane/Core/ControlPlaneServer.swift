@@ -63,20 +63,22 @@ public final class ControlPlaneServer: Service {
     }
 
     private func serve() async throws {
-        let plan = try ClusterPlan(settings)
-        let storage = try await open(folder: "\(settings.dataFolder)/member", plan.identity)
+        let plan = try await ClusterPlan.make(settings, logger: logger)
+        let host = ClusterHost(plan)
+        let storage = try await open(folder: "\(settings.dataFolder)/member")
         let tokens = AuthTokens(ttl: settings.authTokenTTL)
         let machine = ControlMachine(
-            cluster: plan.book, tokens: tokens, minimumLeaseTTLSeconds: settings.minimumLeaseTTLSeconds)
+            cluster: plan.founders, tokens: tokens, minimumLeaseTTLSeconds: settings.minimumLeaseTTLSeconds)
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let observer = MemberObserver(
             watches: WatchHub(eventLoop: eventLoop, identity: plan.identity, settings: settings),
             leases: LeaseKeeper(notices: machine.leaseNotices, logger: logger), memberID: plan.identity.memberID)
         let node = ReplicatedNode(
             NodeID(plan.identity.memberID), machine: machine, beginning: plan.beginning,
-            storage: storage, transport: try transport(plan), settings: nodeSettings, observer: observer,
+            storage: storage, transport: try transport(plan, host), settings: nodeSettings, observer: observer,
             eventLoop: eventLoop, logger: logger)
         observer.attach(node)
+        host.attach(node)
         let core = ControlCore(
             node: node, observer: observer, settings: settings, identity: plan.identity, tokens: tokens,
             logger: logger)
@@ -99,19 +101,15 @@ public final class ControlPlaneServer: Service {
         try await ServiceGroup(configuration: .init(services: services, logger: logger)).run()
     }
 
-    private func open(folder: String, _ identity: ClusterIdentity) async throws -> DiskStorage {
-        let dataFolder = settings.dataFolder
-        return try await NIOThreadPool.singleton.runIfActive {
-            try IdentityFile.check(identity, in: dataFolder)
-            return try DiskStorage.open(folder: folder)
+    private func open(folder: String) async throws -> DiskStorage {
+        try await NIOThreadPool.singleton.runIfActive {
+            try DiskStorage.open(folder: folder)
         }
     }
 
-    private func transport(_ plan: ClusterPlan) throws -> any NodeTransport {
-        var transport = TCPTransportSettings()
-        if peerURLs[0].scheme.isSecure { transport.tls = settings.peerTLS.map { TCPTransportTLS($0) } }
+    private func transport(_ plan: ClusterPlan, _ host: ClusterHost) throws -> any NodeTransport {
         // One member alone has nobody to talk to, but listens for those who may be added.
-        return try TCPTransport(
+        try TCPTransport(
             listeningOn: peerURLs[0].authority, advertised: plan.advertisedPeer, cluster: plan.identity.clusterID.hex,
             settings: transport, logger: logger)
     }

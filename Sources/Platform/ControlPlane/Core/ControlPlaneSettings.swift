@@ -1,3 +1,4 @@
+import ApusNode
 import ApusPrimitives
 public import NIOSSL
 
@@ -103,6 +104,15 @@ extension ControlPlaneSettings {
     }
 
     var effectiveQuotaBytes: Int64 { quotaBytes == 0 ? 2 << 30 : quotaBytes }
+
+    /// How members connect to each other: with TLS when this one listens with it.
+    var peerConnections: TCPTransportSettings {
+        var tcp = TCPTransportSettings()
+        if let url = listenPeerURLs.first.flatMap({ try? ServiceURL($0) }), url.scheme.isSecure {
+            tcp.tls = peerTLS.map { TCPTransportTLS($0) }
+        }
+        return tcp
+    }
 
     var electionTicks: Int { max(2, Int((electionTimeout / heartbeatInterval).rounded(.down))) }
 
