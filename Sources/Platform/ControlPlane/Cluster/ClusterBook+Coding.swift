@@ -1,5 +1,9 @@
 import ApusEtcdAPI
+import ApusGRPC
+import ApusKV
+import ApusNode
 import ApusPrimitives
+import ApusRaft
 
 enum ClusterCommand: Hashable, Sendable {
     /// A member has started and says what it is called and where clients find it.

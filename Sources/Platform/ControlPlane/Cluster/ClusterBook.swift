@@ -1,5 +1,9 @@
 import ApusEtcdAPI
+import ApusGRPC
+import ApusKV
+import ApusNode
 import ApusPrimitives
+import ApusRaft
 
 /// Who is a member, and what is known of each; replicated, with etcd's rules for changes (server/etcdserver/api/membership).
 ///

@@ -91,7 +91,7 @@ public final class ControlPlaneServer: Service {
         let metrics = metricsURLs.map { server($0, [], [], watched) }
         var services: [any Service] = [
             node, core.leaderMonitor, AutoCompactor(core: core), Announcement(core: core),
-            CorruptionCheck(core: core),
+            ClusterKeeper(core: core), CorruptionCheck(core: core),
         ]
         services += servers + metrics
         services +=
@@ -146,7 +146,8 @@ public final class ControlPlaneServer: Service {
 
     static func services(_ core: ControlCore) -> [GRPCService] {
         [
-            .kv(core), .watch(core), .lease(core), .lock(core), .election(core), .auth(core), .maintenance(core),
+            .kv(core), .watch(core), .lease(core), .lock(core), .election(core), .auth(core), .cluster(core),
+            .maintenance(core),
         ]
     }
 }

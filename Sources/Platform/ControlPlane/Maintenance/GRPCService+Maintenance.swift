@@ -17,6 +17,13 @@ extension GRPCService {
                 try await core.checkMaintenance(caller)
                 return EtcdDefragmentResponse()
             }
+            service.serverStream("Snapshot") { (_: EtcdSnapshotRequest, replies, call) in
+                do {
+                    try await core.sendSnapshot(try await core.knownCaller(call.head), to: replies)
+                } catch let error as EtcdError {
+                    throw error.status
+                }
+            }
             service.unary("MoveLeader", by: core) { (request: EtcdMoveLeaderRequest, caller) async throws(EtcdError) in
                 try await core.moveLeader(to: request.targetID, caller)
                 return EtcdMoveLeaderResponse()
