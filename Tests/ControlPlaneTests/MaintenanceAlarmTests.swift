@@ -1,4 +1,5 @@
 import ApusEtcdAPI
+import ApusGRPC
 import ApusKV
 import ApusPrimitives
 import Testing

@@ -31,7 +31,7 @@ import Testing
     private func database(_ machine: ControlMachine) throws -> Data {
         let folder = try TemporaryDirectory()
         let path = folder.file("db")
-        FileManager.default.createFile(atPath: path, contents: nil)
+        #expect(FileManager.default.createFile(atPath: path, contents: nil))
         let file = try FileHandle(forWritingTo: URL(filePath: path))
         let size = try MachineDatabase(machine: machine, index: 7, term: 2).write(to: file)
         try file.close()

@@ -1,5 +1,5 @@
 import ApusPrimitives
-public import ApusRaft
+import ApusRaft
 
 extension DiskStorage {
     /// Puts a state machine into a folder that has nothing yet, as if it were the state after a first command: for members of a new
