@@ -32,10 +32,14 @@ struct ClusterPlan: Hashable, Sendable {
         advertisedPeer = own.address
     }
 
+    /// - Parameter patience: how long the others are asked before a member that is to join gives up: a change of members has to
+    ///   reach the one that is asked.
     /// - Throws: `ControlPlaneError`.
-    static func make(_ settings: ControlPlaneSettings, logger: Logger) async throws -> ClusterPlan {
+    static func make(
+        _ settings: ControlPlaneSettings, patience: Duration = .seconds(30), logger: Logger
+    ) async throws -> ClusterPlan {
         if let plan = try MemberFile.read(in: settings.dataFolder) { return plan }
-        let plan = try settings.isNew ? founding(settings) : await joining(settings, logger)
+        let plan = try settings.isNew ? founding(settings) : await joining(settings, patience, logger)
         try MemberFile.write(plan, in: settings.dataFolder)
         return plan
     }
@@ -98,10 +102,9 @@ extension ClusterPlan {
 // MARK: Joining
 
 extension ClusterPlan {
-    /// How long the others are asked before this member gives up: a change of members has to reach the one that is asked.
-    private static let patience = Duration.seconds(30)
-
-    private static func joining(_ settings: ControlPlaneSettings, _ logger: Logger) async throws -> ClusterPlan {
+    private static func joining(
+        _ settings: ControlPlaneSettings, _ patience: Duration, _ logger: Logger
+    ) async throws -> ClusterPlan {
         let named = try NamedMembers(settings)
         let others = named.members.flatMap(\.urls).filter { !named.own.contains($0) }
         guard !others.isEmpty else {
@@ -109,7 +112,7 @@ extension ClusterPlan {
         }
         let end = ContinuousClock.now + patience
         var failure = ControlPlaneError(.cannotJoin, "nobody could be asked")
-        while ContinuousClock.now < end {
+        while true {
             for url in others {
                 do {
                     let (address, tcp) = (try ServiceURL(url), settings.peerConnections)
@@ -121,10 +124,10 @@ extension ClusterPlan {
                     failure = ControlPlaneError(.cannotJoin, "\(url) does not say which cluster it is in", cause: error)
                 }
             }
+            guard ContinuousClock.now < end else { throw failure }
             logger.warning("cannot join yet", metadata: ["reason": "\(failure)"])
             try await TimeSource.continuous.sleep(for: .milliseconds(500))
         }
-        throw failure
     }
 
     /// Etcd's checks: the settings have to name all members, and this one has to be among them.

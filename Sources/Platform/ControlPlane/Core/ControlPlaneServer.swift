@@ -111,7 +111,7 @@ public final class ControlPlaneServer: Service {
         // One member alone has nobody to talk to, but listens for those who may be added.
         try TCPTransport(
             listeningOn: peerURLs[0].authority, advertised: plan.advertisedPeer, cluster: plan.identity.clusterID.hex,
-            settings: transport, logger: logger)
+            settings: settings.peerConnections, about: { host.introduce($0) }, logger: logger)
     }
 
     private var nodeSettings: NodeSettings {

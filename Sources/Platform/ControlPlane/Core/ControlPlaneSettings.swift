@@ -60,7 +60,7 @@ public struct ControlPlaneSettings: Sendable {
     /// At least five heartbeats, at most 50 s.
     public var electionTimeout = Duration.milliseconds(1_000)
 
-    /// Beyond so many bytes of data the NOSPACE alarm is raised and writes that grow are refused; 0 means 2 GiB.
+    /// Beyond so many bytes of data the NOSPACE alarm is raised and writes that grow are refused; 0 means 2 GiB, less than that none.
     public var quotaBytes: Int64 = 2 << 30
     /// Operations of one transaction, at least 1.
     public var maxTxnOperations = 128
@@ -103,7 +103,8 @@ extension ControlPlaneSettings {
         max(1, (electionTimeout.milliseconds * 3 / 2 + 999) / 1_000)
     }
 
-    var effectiveQuotaBytes: Int64 { quotaBytes == 0 ? 2 << 30 : quotaBytes }
+    /// Nil: none.
+    var effectiveQuotaBytes: Int64? { quotaBytes == 0 ? 2 << 30 : quotaBytes < 0 ? nil : quotaBytes }
 
     /// How members connect to each other: with TLS when this one listens with it.
     var peerConnections: TCPTransportSettings {

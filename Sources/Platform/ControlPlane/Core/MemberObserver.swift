@@ -7,6 +7,9 @@ import ApusRaft
 struct MemberView: Sendable {
     var revision = Revision(1)
     var isLearner = false
+    var storedBytes: Int64 = 0
+    /// The alarm is raised, by any member.
+    var hasNoSpace = false
 }
 
 /// What a member does beside its replicated state, on its node's event loop: watches and the time of leases.
@@ -46,7 +49,8 @@ final class MemberObserver: NodeObserver {
 
     private func see(_ machine: ControlMachine) {
         let view = MemberView(
-            revision: machine.store.revision, isLearner: machine.cluster[memberID]?.isLearner ?? false)
+            revision: machine.store.revision, isLearner: machine.cluster[memberID]?.isLearner ?? false,
+            storedBytes: machine.store.storedBytes, hasNoSpace: machine.alarms.isRaised(.noSpace))
         shared.withLock { $0 = view }
     }
 

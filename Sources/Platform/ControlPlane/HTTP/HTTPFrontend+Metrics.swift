@@ -43,7 +43,11 @@ extension HTTPFrontend {
             "etcd_cluster_version", "Which API the cluster speaks.", 1,
             [("cluster_version", String(EtcdVersion.cluster.dropLast(2)))])
         text.gauge(
-            "etcd_server_quota_backend_bytes", "The quota of the data, in bytes.", core.settings.effectiveQuotaBytes)
+            "etcd_server_quota_backend_bytes", "The quota of the data, in bytes; 0 for none.",
+            core.settings.effectiveQuotaBytes ?? 0)
+        let view = core.view
+        text.gauge("etcd_mvcc_db_total_size_in_bytes", "Bytes of the data, history included.", view.storedBytes)
+        text.gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "The same: nothing else is kept.", view.storedBytes)
     }
 }
 

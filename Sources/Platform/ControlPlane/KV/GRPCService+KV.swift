@@ -47,6 +47,7 @@ extension ControlCore {
         let request = try Self.putRequest(bytes)
         asCaller(head, answer) { caller in
             try self.checkSize(bytes.readableBytes, caller)
+            try self.checkQuota(.put(request))
             self.proposeForBytes(.kv(.put(request), caller), answer) { response, header in
                 guard case .kv(.put(let response)) = response else { return nil }
                 return KVReplies.put(response, header)
@@ -76,6 +77,7 @@ extension ControlCore {
         asCaller(head, answer) { caller in
             if request.isReadOnly { return self.readOnly(request, isSerializable, caller, answer) }
             try self.checkSize(bytes.readableBytes, caller)
+            try self.checkQuota(.txn(request))
             self.propose(.kv(.txn(request), caller), answer) { response, header -> EtcdTxnResponse? in
                 guard case .kv(.txn(let response)) = response else { return nil }
                 var reply = EtcdTxnResponse(response)

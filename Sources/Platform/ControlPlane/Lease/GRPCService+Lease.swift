@@ -36,8 +36,10 @@ extension ControlCore {
     ) {
         // As etcd: a positive number that nobody else has.
         let id = request.id == 0 ? Int64.random(in: 1...(.max)) : request.id
+        let grant = Command.grant(LeaseID(id), ttlSeconds: request.ttl)
         asCaller(head, answer) { caller in
-            self.propose(.kv(.grant(LeaseID(id), ttlSeconds: request.ttl), caller), answer) {
+            try self.checkQuota(grant)
+            self.propose(.kv(grant, caller), answer) {
                 response, header -> EtcdLeaseGrantResponse? in
                 guard case .kv(.grant(let lease)) = response else { return nil }
                 return .with {

@@ -48,7 +48,7 @@ public enum SnapshotArchive {
     public static func restore(
         _ path: String, into settings: ControlPlaneSettings, checkingHash: Bool = true
     ) async throws {
-        let plan = try ClusterPlan(settings)
+        let plan = try ClusterPlan.founding(settings)
         guard case .founding(let members) = plan.beginning else {
             throw SnapshotError("a cluster is restored as a new one")
         }
@@ -57,8 +57,8 @@ public enum SnapshotArchive {
             throw SnapshotError("data-dir \(folder) not empty or could not be read")
         }
         let database = try BoltReader(try contents(of: path, checkingHash: checkingHash))
-        let machine = try DatabaseDecoder.machine(from: database, cluster: plan.book)
-        try IdentityFile.check(plan.identity, in: folder)
+        let machine = try DatabaseDecoder.machine(from: database, cluster: plan.founders)
+        try MemberFile.write(plan, in: folder)
         let storage = try DiskStorage.open(folder: "\(folder)/member")
         do {
             try storage.found(machine, members: members)
