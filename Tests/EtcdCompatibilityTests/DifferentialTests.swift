@@ -1,0 +1,47 @@
+import ApusEtcdAPI
+import ApusGRPC
+import Foundation
+import TestSupport
+import Testing
+
+/// The same random requests to etcd 3.5.1 and to `apus server`, one by one: every field of every answer, every status and
+/// its text, and every event of every watch must be the same.
+@Suite struct DifferentialTests {
+    /// How many steps each seed makes.
+    static let steps = 2600
+    static let seeds: [UInt64] =
+        ProcessInfo.processInfo.environment["APUS_SEED"].flatMap { UInt64($0) }.map { [$0] } ?? Array(1...8)
+
+    /// Odd seeds are about keys, leases and watches; even ones about users too.
+    @Test(.timeLimit(.minutes(10)), arguments: seeds)
+    func `etcd and ours answer the same`(seed: UInt64) async throws {
+        try await EtcdServer.with(.etcd) { etcd in
+            try await EtcdServer.with(EtcdEngine.ours) { ours in
+                try await GRPCClient.with("\(etcd[0].endpoint)") { etcdClient in
+                    try await GRPCClient.with("\(ours[0].endpoint)") { client in
+                        try await Self.run(seed, etcdClient, client)
+                    }
+                }
+            }
+        }
+    }
+
+    private static func run(_ seed: UInt64, _ etcd: GRPCClient, _ ours: GRPCClient) async throws {
+        let withAuth = seed.isMultiple(of: 2)
+        var generator = TraceGenerator(seed: seed, withAuth: withAuth)
+        var runner = try await TraceRunner(seed: seed, etcd: etcd, ours: ours)
+        let start = ContinuousClock.now
+        do {
+            if withAuth { for step in TraceGenerator.prologue { try await runner.run(step) } }
+            for _ in 0..<steps { try await runner.run(generator.next(runner.view)) }
+            try await runner.run(.settle)
+        } catch {
+            await runner.close()
+            throw error
+        }
+        await runner.close()
+        let outcomes = runner.outcomes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        print("seed \(seed): \(runner.operations) operations in \(ContinuousClock.now - start)")
+        if ProcessInfo.processInfo.environment["APUS_SEED"] != nil { print(outcomes.joined(separator: "\n")) }
+    }
+}
