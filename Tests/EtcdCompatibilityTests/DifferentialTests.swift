@@ -15,13 +15,11 @@ import Testing
     /// Odd seeds are about keys, leases and watches; even ones about users too.
     @Test(.timeLimit(.minutes(10)), arguments: seeds)
     func `etcd and ours answer the same`(seed: UInt64) async throws {
-        try await EtcdServer.with(.etcd) { etcd in
-            try await EtcdServer.with(EtcdEngine.ours) { ours in
-                try await GRPCClient.with("\(etcd[0].endpoint)") { etcdClient in
-                    try await GRPCClient.with("\(ours[0].endpoint)") { client in
-                        try await Self.run(seed, etcdClient, client)
-                    }
-                }
+        let etcd = try await EtcdServer(.etcd(), flags: Contender.flags)
+        let ours = try await Contender.server()
+        try await GRPCClient.with("127.0.0.1:\(etcd.members[0].clientPort)") { etcdClient in
+            try await GRPCClient.with("127.0.0.1:\(ours.members[0].clientPort)") { client in
+                try await Self.run(seed, etcdClient, client)
             }
         }
     }

@@ -1,0 +1,17 @@
+import Foundation
+import TestSupport
+
+/// What is held against etcd: `apus server`. With `APUS_COMPAT_SELF` set it is another etcd, which shows that a test asks for
+/// nothing that etcd does not do.
+enum Contender {
+    static let isEtcd = ProcessInfo.processInfo.environment["APUS_COMPAT_SELF"] != nil
+
+    static func program() throws -> EtcdProgram { try isEtcd ? .etcd() : .apus() }
+
+    /// Passwords are not what is measured here.
+    static let flags = ["--bcrypt-cost", "4", "--log-level", "error"]
+
+    static func server(count: Int = 1) async throws -> EtcdServer {
+        try await EtcdServer(program(), count: count, flags: flags)
+    }
+}
