@@ -48,9 +48,10 @@ struct TraceGenerator {
 
     // MARK: Keys and values
 
-    static let keys: [Data] = ["a", "a/1", "a/2", "a/20", "a\u{0}", "b", "b/1", "c"].map { Data($0.utf8) } + [
-        Data([0]), Data([0xFF, 0xFF]),
-    ]
+    static let keys: [Data] =
+        ["a", "a/1", "a/2", "a/20", "a\u{0}", "b", "b/1", "c"].map { Data($0.utf8) } + [
+            Data([0]), Data([0xFF, 0xFF]),
+        ]
 
     mutating func key() -> Data { chance(2) ? Data() : pick(Self.keys) }
 

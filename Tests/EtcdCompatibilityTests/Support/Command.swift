@@ -30,7 +30,8 @@ enum Command {
         }
         let text = String(decoding: try Data(contentsOf: file), as: UTF8.self)
         guard process.terminationStatus == 0 else {
-            throw Failed(description: "\(arguments.joined(separator: " ")) ended with \(process.terminationStatus):\n\(text)")
+            throw Failed(
+                description: "\(arguments.joined(separator: " ")) ended with \(process.terminationStatus):\n\(text)")
         }
         return text
     }
