@@ -12,6 +12,11 @@ import Testing
     static let seeds: [UInt64] =
         ProcessInfo.processInfo.environment["APUS_SEED"].flatMap { UInt64($0) }.map { [$0] } ?? Array(1...8)
 
+    static let parts: Set<TraceGenerator.Part> =
+        ProcessInfo.processInfo.environment["APUS_PARTS"].map { text in
+            Set(text.split(separator: ",").compactMap { TraceGenerator.Part(rawValue: String($0)) })
+        } ?? [.keys, .compaction]
+
     /// Odd seeds are about keys, leases and watches; even ones about users too.
     @Test(.timeLimit(.minutes(10)), arguments: seeds)
     func `etcd and ours answer the same`(seed: UInt64) async throws {
@@ -25,12 +30,12 @@ import Testing
     }
 
     private static func run(_ seed: UInt64, _ etcd: GRPCClient, _ ours: GRPCClient) async throws {
-        let withAuth = seed.isMultiple(of: 2)
-        var generator = TraceGenerator(seed: seed, withAuth: withAuth)
-        var runner = try await TraceRunner(seed: seed, etcd: etcd, ours: ours)
+        let parts = seed.isMultiple(of: 2) ? Self.parts : Self.parts.subtracting([.users])
+        var generator = TraceGenerator(seed: seed, parts: parts)
+        var runner = try await TraceRunner(seed: seed, etcd: etcd, ours: ours, watches: parts.contains(.watches))
         let start = ContinuousClock.now
         do {
-            if withAuth { for step in TraceGenerator.prologue { try await runner.run(step) } }
+            if parts.contains(.users) { for step in TraceGenerator.prologue { try await runner.run(step) } }
             for _ in 0..<steps { try await runner.run(generator.next(runner.view)) }
             try await runner.run(.settle)
         } catch {

@@ -30,10 +30,14 @@ struct TraceRunner {
         var key, end: Data
         var start: Int64
         var filters: [EtcdWatchCreateRequest.FilterType]
-        /// Of the observer's events.
+        /// Whether an event has come. Until then etcd may not have looked at the past, and a compaction would end the watch.
+        var isSynced: Bool
+        /// Of what the observer has seen.
         var counted = 0
 
-        func sees(_ event: EtcdEvent) -> Bool {
+        func sees(_ event: EtcdEvent, compacted: Int64) -> Bool {
+            // A deletion at the compaction's own revision is forgotten; a put there is not.
+            guard event.kv.modRevision > compacted || event.type == .put else { return false }
             guard event.kv.modRevision >= start, !filters.contains(event.type == .put ? .noput : .nodelete) else {
                 return false
             }
@@ -54,15 +58,17 @@ struct TraceRunner {
     private(set) var view = TraceView()
     private var streams = [Stream](repeating: Stream(), count: TraceGenerator.streams)
     private var index = 0
+    /// How much of each of etcd's streams, by watch, was compared.
+    private var agreed: [ObjectIdentifier: [Int64: Int]] = [:]
     /// Requests whose answers were compared.
     private(set) var operations = 0
     /// By how each method was answered: "OK" or the name of a code, for a look at what a trace reaches.
     private(set) var outcomes: [String: Int] = [:]
 
-    init(seed: UInt64, etcd: GRPCClient, ours: GRPCClient) async throws {
+    init(seed: UInt64, etcd: GRPCClient, ours: GRPCClient, watches: Bool) async throws {
         self.seed = seed
-        self.etcd = try await TraceSide(etcd)
-        self.ours = try await TraceSide(ours)
+        self.etcd = try await TraceSide(etcd, watches: watches)
+        self.ours = try await TraceSide(ours, watches: watches)
     }
 
     func close() async {
@@ -76,7 +82,10 @@ struct TraceRunner {
         switch step {
         case .call(let call, let user):
             // What a watch saw before must not depend on when it was sent.
-            if call.request is EtcdCompactionRequest { try await settle(step) }
+            if call.request is EtcdCompactionRequest {
+                try await settle(step)
+                try await cancelUnsynced(step)
+            }
             try await compare(call, user, step)
         case .claim(let call, let name, let lease):
             let prefix = name + Data("/".utf8)
@@ -91,6 +100,7 @@ struct TraceRunner {
             try await etcd.openStream(index, user: user)
             try await ours.openStream(index, user: user)
             streams[index] = Stream()
+            agreed = [:]
         case .watch(let stream, let request):
             try await watch(stream, request, step)
         case .settle:
@@ -137,10 +147,19 @@ struct TraceRunner {
         try await ours.streams[index].ask(request)
         switch request.requestUnion {
         case .createRequest(let creation):
-            guard let created = etcd.streams[index].state.created, !created.canceled else { break }
+            guard let created = etcd.streams[index].state.created else { break }
+            if created.canceled {
+                // Etcd 3.5.1 answers a refusal with the id that was asked for, 0 for any, and from then on keeps back what a
+                // watch of that id sees.
+                guard streams[index].watches[created.watchID] != nil else { break }
+                let id = created.watchID
+                try await watch(index, .with { $0.cancelRequest = .with { $0.watchID = id } }, step)
+                return
+            }
             var watch = Watch(
                 key: creation.key.isEmpty ? Data([0]) : creation.key, end: creation.rangeEnd,
-                start: creation.startRevision, filters: creation.filters)
+                start: creation.startRevision, filters: creation.filters,
+                isSynced: creation.startRevision == 0 || creation.startRevision > created.header.revision)
             if watch.start == 0 { watch.start = created.header.revision + 1 }
             if watch.start < view.compacted {
                 streams[index].expected[created.watchID, default: 0] += 1
@@ -153,51 +172,72 @@ struct TraceRunner {
         try await settle(step)
     }
 
+    private mutating func cancelUnsynced(_ step: TraceStep) async throws {
+        for index in streams.indices {
+            for (id, _) in streams[index].watches.filter({ !$0.value.isSynced }).sorted(by: { $0.key < $1.key }) {
+                try await watch(index, .with { $0.cancelRequest = .with { $0.watchID = id } }, step)
+            }
+        }
+    }
+
     /// Waits until every watch has on both sides what it must have, and compares all that came.
     private mutating func settle(_ step: TraceStep) async throws {
         let revision = view.revision
-        for side in [etcd, ours] {
-            try await wait(step) {
-                guard case .event(let event)? = side.observer.state.items[0]?.last else { return revision == 1 }
+        guard let observer = etcd.observer, let otherObserver = ours.observer else { return }
+        for side in [observer, otherObserver] {
+            try await wait(step, "the observers have revision \(revision)") {
+                if side.state.end != nil { return true }
+                guard case .event(let event)? = side.state.items[0]?.last else { return revision == 1 }
                 return event.kv.modRevision >= revision
             }
         }
-        let events = (etcd.observer.state.items[0] ?? []).compactMap { item in
-            if case .event(let event) = item { event } else { nil }
-        }
+        let history = observer.state.items[0] ?? []
         for index in streams.indices {
+            let compacted = view.compacted
             for id in streams[index].watches.keys.sorted() {
                 guard let watch = streams[index].watches[id] else { continue }
-                let new = events[watch.counted...].count { watch.sees($0) }
-                streams[index].watches[id]?.counted = events.count
-                if new > 0 { streams[index].expected[id, default: 0] += new }
+                let new = history[watch.counted...].count { item in
+                    if case .event(let event) = item { watch.sees(event, compacted: compacted) } else { false }
+                }
+                streams[index].watches[id]?.counted = history.count
+                if new > 0 {
+                    streams[index].expected[id, default: 0] += new
+                    streams[index].watches[id]?.isSynced = true
+                }
             }
             let reference = etcd.streams[index]
             for id in streams[index].expected.keys.sorted() {
                 let count = reference.answers(to: id) + streams[index].expected[id]!
                 for side in [etcd, ours] {
                     let stream = side.streams[index]
-                    try await wait(step) { stream.count(id) >= count || stream.state.end != nil }
+                    try await wait(step, "stream \(index): watch \(id) has \(count)") {
+                        stream.count(id) >= count || stream.state.end != nil
+                    }
                 }
             }
         }
-        for (one, other) in zip([etcd.observer] + etcd.streams, [ours.observer] + ours.streams) {
-            try compare(one.state, other.state, step)
+        try compareStreams(step)
+    }
+
+    private mutating func compareStreams(_ step: TraceStep) throws {
+        guard let first = etcd.observer, let second = ours.observer else { return }
+        for (one, other) in zip([first] + etcd.streams, [second] + ours.streams) {
+            try compare(one.state, other.state, &agreed[ObjectIdentifier(one), default: [:]], step)
         }
     }
 
-    private func wait(_ step: TraceStep, _ condition: () -> Bool) async throws {
+    private mutating func wait(_ step: TraceStep, _ what: String, _ condition: () -> Bool) async throws {
         do {
             try await eventually(within: .seconds(20), condition)
         } catch is NeverHeld {
-            for (one, other) in zip([etcd.observer] + etcd.streams, [ours.observer] + ours.streams) {
-                try compare(one.state, other.state, step)
-            }
-            throw disagreement(step, "", "neither side has what its watches must have")
+            try compareStreams(step)
+            throw disagreement(step, "", "it never came that \(what); \(view), \(streams)")
         }
     }
 
-    private func compare(_ one: WatchStream.Received, _ other: WatchStream.Received, _ step: TraceStep) throws {
+    private func compare(
+        _ one: WatchStream.Received, _ other: WatchStream.Received, _ agreed: inout [Int64: Int], _ step: TraceStep
+    ) throws {
         for (name, breaches) in [("etcd", one.breaches), ("ours", other.breaches)] where !breaches.isEmpty {
             throw disagreement(step, "", "\(name): \(breaches)")
         }
@@ -207,8 +247,12 @@ struct TraceRunner {
         }
         for id in Set(one.items.keys).union(other.items.keys).sorted() {
             let (first, second) = (one.items[id] ?? [], other.items[id] ?? [])
-            guard first != second else { continue }
-            let start = zip(first, second).prefix { $0 == $1 }.count
+            let known = agreed[id] ?? 0
+            guard first[known...] != second[known...] else {
+                agreed[id] = first.count
+                continue
+            }
+            let start = known + zip(first[known...], second[known...]).prefix { $0 == $1 }.count
             func rest(_ items: [WatchStream.Item]) -> String {
                 "watch \(id), from item \(start) of \(items.count):\n"
                     + items.dropFirst(start).prefix(5).map(\.description).joined(separator: "\n")

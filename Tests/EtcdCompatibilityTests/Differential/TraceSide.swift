@@ -9,12 +9,13 @@ final class TraceSide {
     let client: GRPCClient
     var tokens: [String: String] = [:]
     /// Sees every event from the first revision on.
-    let observer: WatchStream
+    private(set) var observer: WatchStream?
     private(set) var streams: [WatchStream] = []
-    private var tasks: [Task<Void, Never>]
+    private var tasks: [Task<Void, Never>] = []
 
-    init(_ client: GRPCClient) async throws {
+    init(_ client: GRPCClient, watches: Bool) async throws {
         self.client = client
+        guard watches else { return }
         let (observer, task) = WatchStream.open(client, token: nil)
         self.observer = observer
         tasks = [task]
