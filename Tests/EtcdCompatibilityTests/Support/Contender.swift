@@ -11,6 +11,12 @@ enum Contender {
     /// Passwords are not what is measured here.
     static let flags = ["--bcrypt-cost", "4", "--log-level", "error"]
 
+    /// How many members a cluster has where a test takes one of each.
+    static let nodes = [1, 3]
+
+    /// What is compared of etcdctl.
+    static let etcdctlParts = ["keys", "transactions", "compaction"]
+
     static func server(count: Int = 1) async throws -> EtcdServer {
         try await EtcdServer(program(), count: count, flags: flags)
     }
