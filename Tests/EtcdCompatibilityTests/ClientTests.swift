@@ -17,17 +17,18 @@ import Testing
         return program
     }
 
-    @Test(.timeLimit(.minutes(8)), arguments: [1, 3])
-    func `the official Go client does everything that it offers`(count: Int) async throws {
+    @Test(.timeLimit(.minutes(8)), arguments: Contender.nodes)
+    func `the official Go client does what it offers`(count: Int) async throws {
         let program = try await Self.goProgram()
         let server = try await Contender.server(count: count)
-        print(try await Command.run(["timeout", "180", program, server.endpointList]))
+        print(try await Command.run(["timeout", "180", program, server.endpointList] + Contender.goCases))
     }
 
     @Test(.timeLimit(.minutes(3)), arguments: ["grpc_client.py", "gateway_client.py"])
-    func `two Python clients do everything that they offer`(script: String) async throws {
+    func `two Python clients do what they offer`(script: String) async throws {
         let server = try await Contender.server()
         let path = Command.folder.appending(path: "Clients/python/\(script)").path
-        print(try await Command.run(["timeout", "120", "python3", path, "\(server.members[0].clientPort)"]))
+        let words = ["timeout", "120", "python3", path, "\(server.members[0].clientPort)"] + Contender.pythonCases
+        print(try await Command.run(words))
     }
 }

@@ -15,7 +15,7 @@ import Testing
     static let parts: Set<TraceGenerator.Part> =
         ProcessInfo.processInfo.environment["APUS_PARTS"].map { text in
             Set(text.split(separator: ",").compactMap { TraceGenerator.Part(rawValue: String($0)) })
-        } ?? [.keys, .compaction]
+        } ?? [.keys, .compaction, .hashes]
 
     /// Odd seeds are about keys, leases and watches; even ones about users too.
     @Test(.timeLimit(.minutes(10)), arguments: seeds)
