@@ -288,6 +288,9 @@ house.program(
 house.tests("Attack", on: ["attack", "apus"], support: ["TestSupport"])
 house.tests(
     "Apus", on: ["apus", "GRPC", "EtcdAPI", "ControlPlane"], support: ["TestSupport"], using: [.nioSSL, .protobuf])
+house.tests(
+    "EtcdCompatibility", on: ["apus", "Primitives", "GRPC", "EtcdAPI"], support: ["TestSupport"], using: [.protobuf],
+    except: ["Clients"])
 house.tests("Tidy", on: [], support: ["TestSupport"])
 
 let package = Package(

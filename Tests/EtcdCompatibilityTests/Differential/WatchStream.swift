@@ -1,0 +1,121 @@
+import ApusEtcdAPI
+import ApusGRPC
+import ApusPrimitives
+import SwiftProtobuf
+import TestSupport
+
+/// A watch stream to one server: what came on it, taken apart.
+final class WatchStream: Sendable {
+    /// What came for one watch id, in order.
+    enum Item: Equatable, CustomStringConvertible {
+        /// Without its events.
+        case control(EtcdWatchResponse)
+        case event(EtcdEvent)
+
+        var description: String {
+            switch self {
+            case .control(let response): "control { \(response.textFormatString()) }"
+            case .event(let event): "event { \(event.textFormatString()) }"
+            }
+        }
+    }
+
+    struct Received {
+        var items: [Int64: [Item]] = [:]
+        /// Answers to requests, by watch; not those that the server makes by itself when it has forgotten.
+        var answers: [Int64: Int] = [:]
+        var created: EtcdWatchResponse?
+        var progress = 0
+        /// The revision whose events came last, by watch: those of one revision never come in two responses.
+        var lastRevision: [Int64: Int64] = [:]
+        var breaches: [String] = []
+        /// How the stream ended.
+        var end: Answer?
+        var writer: GRPCMessageWriter<EtcdWatchRequest>?
+    }
+
+    private let received = Locked(Received())
+
+    private init() {}
+
+    static func open(_ client: GRPCClient, token: String?) -> (stream: WatchStream, task: Task<Void, Never>) {
+        let stream = WatchStream()
+        var options = GRPCCallOptions()
+        if let token { options.metadata.add(token, for: "token") }
+        let chosen = options
+        return (stream, Task { await stream.follow(client, chosen) })
+    }
+
+    private func follow(_ client: GRPCClient, _ options: GRPCCallOptions) async {
+        do {
+            try await client.bidirectional(
+                "\(EtcdService.watch)/Watch", request: EtcdWatchRequest.self, reply: EtcdWatchResponse.self,
+                options: options
+            ) { call in
+                received.withLock { $0.writer = call.requests }
+                while let response = try await call.replies.next() { take(response) }
+            }
+            received.withLock { $0.end = .status(.ok, "") }
+        } catch let error as GRPCError {
+            received.withLock { $0.end = .status(error.code, error.message) }
+        } catch {
+            received.withLock { $0.end = .status(.unknown, "\(error)") }
+        }
+    }
+
+    private func take(_ response: EtcdWatchResponse) {
+        received.withLock { received in
+            var control = response
+            control.events = []
+            control.anonymise()
+            let id = response.watchID
+            if response.events.isEmpty {
+                if response.compactRevision != 0, !response.created {
+                    // Counted by whoever knows that it must come.
+                } else if response.created || response.canceled {
+                    received.answers[id, default: 0] += 1
+                    if response.created { received.created = response }
+                } else {
+                    received.progress += 1
+                }
+                received.items[id, default: []].append(.control(control))
+                if response.created { received.lastRevision[id] = nil }
+                return
+            }
+            // Etcd says in the header how far it was when it sent; with several writers that is not defined.
+            let revisions = response.events.map(\.kv.modRevision)
+            if let first = revisions.first, received.lastRevision[id] == first, !response.fragment {
+                received.breaches.append("watch \(id): revision \(first) came in two responses")
+            }
+            if response.header.revision < revisions.last ?? 0 {
+                received.breaches.append("watch \(id): header \(response.header.revision) behind \(revisions)")
+            }
+            received.lastRevision[id] = revisions.last
+            received.items[id, default: []] += response.events.map { .event($0) }
+        }
+    }
+
+    var state: Received { received.withLock { $0 } }
+    var isOpen: Bool { received.withLock { $0.writer != nil || $0.end != nil } }
+
+    func answers(to id: Int64) -> Int { received.withLock { $0.answers[id] ?? 0 } }
+    func count(_ id: Int64) -> Int { received.withLock { $0.items[id]?.count ?? 0 } }
+
+    /// Sends a request, and asks for the progress after it: its answer comes behind every other answer. Waits for it.
+    func ask(_ request: EtcdWatchRequest?) async throws {
+        guard let writer = received.withLock({ $0.end == nil ? $0.writer : nil }) else { return }
+        let progress = received.withLock { $0.progress }
+        var expected = progress + 1
+        do {
+            if let request {
+                if case .progressRequest = request.requestUnion { expected += 1 }
+                try await writer.send(request)
+            }
+            try await writer.send(.with { $0.progressRequest = EtcdWatchProgressRequest() })
+        } catch {
+            // Its end is compared.
+        }
+        let wanted = expected
+        try await eventually(within: .seconds(20)) { received.withLock { $0.progress >= wanted || $0.end != nil } }
+    }
+}
