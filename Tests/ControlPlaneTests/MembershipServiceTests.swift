@@ -1,6 +1,7 @@
 import ApusEtcdAPI
 import ApusGRPC
 import Foundation
+import Logging
 import SwiftProtobuf
 import TestSupport
 import Testing

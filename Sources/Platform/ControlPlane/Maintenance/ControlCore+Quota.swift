@@ -1,5 +1,6 @@
 import ApusEtcdAPI
 import ApusKV
+import Logging
 
 extension ControlCore {
     /// Refuses what would take the data beyond the quota, and raises the alarm, which refuses all that grows until somebody
