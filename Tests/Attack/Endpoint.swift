@@ -81,16 +81,6 @@ final class Endpoint: Sendable {
             options: GRPCCallOptions(timeout: .seconds(10)))
     }
 
-    /// Disarms every alarm.
-    func disarm() async throws {
-        let _: EtcdAlarmResponse = try await client.unary(
-            "\(EtcdService.maintenance)/Alarm",
-            EtcdAlarmRequest.with {
-                $0.action = .deactivate
-                $0.alarm = .nospace
-            }, options: Self.options)
-    }
-
     /// Follows the changes of the attack's keys from a revision on, for ten seconds at most, until it fails or `body` says that it
     /// is enough.
     func watch(from revision: Int64, _ body: (EtcdWatchResponse) throws -> Bool) async throws {

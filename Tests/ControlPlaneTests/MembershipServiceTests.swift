@@ -105,12 +105,15 @@ import Testing
             #expect(refused?.code == .resourceExhausted)
             #expect(refused?.message == EtcdError.noSpace.message)
             #expect(written > 20)
-            func alarm(_ action: EtcdAlarmRequest.AlarmAction) async throws -> [EtcdAlarmMember] {
+            func alarm(
+                _ action: EtcdAlarmRequest.AlarmAction, by id: UInt64 = 0
+            ) async throws -> [EtcdAlarmMember] {
                 let response: EtcdAlarmResponse = try await member.call(
                     "\(EtcdService.maintenance)/Alarm",
                     EtcdAlarmRequest.with {
                         $0.action = action
                         $0.alarm = action == .get ? .none : .nospace
+                        $0.memberID = id
                     })
                 return response.alarms
             }
@@ -121,7 +124,7 @@ import Testing
             let revision = try await member.range("k").header.revision
             let _: EtcdCompactionResponse = try await member.call(
                 "\(EtcdService.kv)/Compact", EtcdCompactionRequest.with { $0.revision = revision })
-            #expect(try await alarm(.deactivate).count == 1)
+            #expect(try await alarm(.deactivate, by: alarm(.get)[0].memberID).count == 1)
             _ = try await member.put("k", value)
         }
     }

@@ -132,6 +132,9 @@ extension ControlCore {
 
     private func change(_ command: ClusterCommand) async throws(EtcdError) -> [ClusterBook.Member] {
         guard case .member(.members(let members)) = try await propose(.member(command)).0 else { return [] }
+        // A second voter has to be there before the configuration with it is committed, and starts when this has been answered:
+        // `ClusterKeeper` adds it.
+        if case .add = command { return members }
         try await settleMembers()
         return members
     }
