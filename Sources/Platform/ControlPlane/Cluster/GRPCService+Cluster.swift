@@ -5,6 +5,7 @@ import ApusNode
 import ApusPrimitives
 import ApusRaft
 import Foundation
+import Logging
 import SwiftProtobuf
 
 extension GRPCService {
@@ -135,7 +136,12 @@ extension ControlCore {
         // A second voter has to be there before the configuration with it is committed, and starts when this has been answered:
         // `ClusterKeeper` adds it.
         if case .add = command { return members }
-        try await settleMembers()
+        do {
+            try await settleMembers()
+        } catch {
+            // It is decided; a leader that was to leave may be gone, and the next one's keeper goes on.
+            logger.info("the members are not settled yet", metadata: ["error": "\(error)"])
+        }
         return members
     }
 
