@@ -10,18 +10,23 @@ CONFIGURATION ?= debug
 # How many Raft clusters are simulated.
 SEEDS ?= 2000
 
+# How long a cluster of real processes is attacked, and from which seed.
+ATTACK_SECONDS ?= 60
+SEED ?= 1
+
 # How long the thread sanitizer watches.
 TSAN_SECONDS ?= 20
 
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
 ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests|NodeTests\.CounterTests|GRPCTests\.MemoryTests|EtcdTests\.FailoverTests|EtcdTests\.ServicesOverEtcdTests|EtcdCompatibilityTests\.|AttackTests\.ClusterAttackTests
 
-.PHONY: help run test simulate resilience-figures tsan bench bench-channels bench-grpc bench-kv bench-log bench-raft bench-resilience smoke format lint tidy clean
+.PHONY: help run test attack simulate resilience-figures tsan bench bench-channels bench-grpc bench-kv bench-log bench-raft bench-resilience smoke format lint tidy clean
 
 help:
 	@echo 'make run      build and start the order platform;  PORT=8080 DATA=shop-data CONFIGURATION=debug'
 	@echo 'make test     build and run every test'
 	@echo 'make simulate  run Raft clusters with faults, from seeds 1 to SEEDS=2000'
+	@echo 'make attack   attack three members of the control plane, as root;  ATTACK_SECONDS=60 SEED=1'
 	@echo 'make resilience-figures  simulate overload and faults with the policies and without'
 	@echo 'make tsan     run channels and their like under the thread sanitizer;  TSAN_SECONDS=20'
 	@echo 'make bench    compare with the peers (Go, go-resiliency, grpc-go, hashicorp/raft, the disk), side by side on this machine; make bench-channels, bench-grpc, bench-kv, bench-log, bench-raft, bench-resilience  only one table'
@@ -42,6 +47,13 @@ test:
 simulate:
 	@scripts/prepare
 	scripts/simulate --seeds $(SEEDS)
+
+attack:
+	@scripts/prepare
+	swift build --product attack
+	swift build --product apus
+	@folder="$$(swift build --show-bin-path)"; \
+	"$$folder/attack" --program "$$folder/apus server" --seconds $(ATTACK_SECONDS) --seed $(SEED)
 
 # What the policies do together, simulated: the table of docs/resilience.md.
 resilience-figures:

@@ -109,6 +109,9 @@ import Testing
                 try await watch.askProgress()
                 let asked = try await watch.next()
                 #expect(asked.watchID == -1 && asked.header.revision >= put.header.revision)
+                // Each question has its answer.
+                for _ in 0..<3 { try await watch.askProgress() }
+                for _ in 0..<3 { #expect(try await watch.next().watchID == -1) }
                 try await watch.create("c") { $0.progressNotify = true }
                 #expect(try await watch.next().created)
                 let told = try await watch.next()

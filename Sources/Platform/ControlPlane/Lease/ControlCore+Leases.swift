@@ -14,7 +14,7 @@ extension ControlCore {
         guard let request = try? LeaderRequest(decoding: request) else {
             return reply(.failure(NodeError(.invalidRequest, "a request that this version does not know")))
         }
-        node.read { machine in
+        @Sendable func respond(_ machine: Result<ControlMachine, NodeError>) {
             let answer: LeaderReply
             do throws(EtcdError) {
                 let machine = try machine.mapError { EtcdError(node: $0) }.get()
@@ -27,6 +27,11 @@ extension ControlCore {
                 answer = .failed(error)
             }
             reply(.success(answer.encoded()))
+        }
+        node.confirmLeadership { machine in
+            if case .success(let state) = machine, state.store.lease(request.lease) != nil { return respond(machine) }
+            // One that was granted just now may not be applied here yet.
+            node.read(then: respond)
         }
     }
 

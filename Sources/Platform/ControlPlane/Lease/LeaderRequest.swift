@@ -8,6 +8,12 @@ enum LeaderRequest: Hashable, Sendable {
     case keepAlive(LeaseID)
     case remaining(LeaseID)
 
+    var lease: LeaseID {
+        switch self {
+        case .keepAlive(let id), .remaining(let id): id
+        }
+    }
+
     func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingCapacity: 12)
         switch self {

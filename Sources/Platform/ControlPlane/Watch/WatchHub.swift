@@ -18,6 +18,8 @@ final class WatchHub: @unchecked Sendable {
     static let streamBytes = 1 << 20
     /// Watches at once; more are refused.
     static let maximumWatches = 1 << 20
+    /// Answers to requests for progress that may wait on one stream; those beyond share one.
+    private static let maximumOwedProgress = 1_024
     /// About how many events one watcher gets in one turn.
     private static let eventsPerTurn = 1_000
     /// How long watchers are served before others on the event loop have their turn.
@@ -148,10 +150,8 @@ final class WatchHub: @unchecked Sendable {
     func requestProgress(_ stream: WatchStream, _ store: KVStore) {
         guard stream.isOpen else { return }
         _ = set.advance(to: store)
-        if !stream.owesProgress {
-            stream.owesProgress = true
-            askers.append(stream)
-        }
+        if stream.owedProgress == 0 { askers.append(stream) }
+        stream.owedProgress = min(stream.owedProgress + 1, Self.maximumOwedProgress)
         serve(store)
         answerAskers(store)
     }
@@ -248,7 +248,7 @@ final class WatchHub: @unchecked Sendable {
     func hasRoom(_ stream: WatchStream) {
         guard stream.isOpen else { return }
         flush(stream)
-        guard stream.unsent.isEmpty, !stream.parked.isEmpty || stream.owesProgress, stream.sink.hasRoom() else {
+        guard stream.unsent.isEmpty, !stream.parked.isEmpty || stream.owedProgress > 0, stream.sink.hasRoom() else {
             return
         }
         for watcher in stream.parked { set.returnTurn(watcher) }
@@ -300,8 +300,8 @@ final class WatchHub: @unchecked Sendable {
             guard stream.watches.values.allSatisfy({ isSynced($0, on: stream, at: store.revision) }) else {
                 return false
             }
-            stream.owesProgress = false
-            control(stream, .init(revision: store.revision, watch: -1))
+            for _ in 0..<stream.owedProgress { control(stream, .init(revision: store.revision, watch: -1)) }
+            stream.owedProgress = 0
             return true
         }
     }

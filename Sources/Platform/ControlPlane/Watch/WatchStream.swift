@@ -59,8 +59,8 @@ final class WatchStream: @unchecked Sendable {
     var unsent: Deque<Unsent> = []
     /// Watchers whose turn came while the caller did not take.
     var parked: [WatcherID] = []
-    /// The caller asked how far all of its watches are, and has no answer yet.
-    var owesProgress = false
+    /// How often the caller asked how far all of its watches are, without an answer yet.
+    var owedProgress = 0
     var progressAt = NIODeadline.distantFuture
     var isOpen = true
 
