@@ -6,11 +6,16 @@ import Testing
 
 @testable import ApusEtcd
 
-/// What every store must do, over a real etcd, one member and three.
+/// What every store must do, over a real etcd and over `apus server`, one member and three.
 @Suite struct ConformanceTests {
     @Test(.timeLimit(.minutes(5)), arguments: [1, 3])
     func etcd(members: Int) async throws {
         try await Self.check(EtcdServer(.etcd(), count: members))
+    }
+
+    @Test(.timeLimit(.minutes(5)), arguments: [1, 3])
+    func apus(members: Int) async throws {
+        try await Self.check(EtcdServer(.apus(), count: members))
     }
 
     /// All checks, one after the other, on one control plane.

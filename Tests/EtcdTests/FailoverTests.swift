@@ -6,11 +6,16 @@ import Testing
 
 @testable import ApusEtcd
 
-/// Three members of a real etcd, of which the one in use is killed, again and again.
+/// Three members of a real etcd, or of `apus server`, of which the one in use is killed, again and again.
 @Suite struct FailoverTests {
     @Test(.timeLimit(.minutes(3)))
     func nothingThatWasAcknowledgedIsLostAndNoEventIsMissingOrDoubled() async throws {
         try await Self.survive(EtcdServer(.etcd(), count: 3), kills: 3)
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func norWhereTheMembersAreOurs() async throws {
+        try await Self.survive(EtcdServer(.apus(), count: 3), kills: 3)
     }
 
     /// Writers and watchers, while the member that serves them is killed and started again.
