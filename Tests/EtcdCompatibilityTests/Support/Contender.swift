@@ -14,12 +14,12 @@ enum Contender {
     /// How many members a cluster has where a test takes one of each.
     static let nodes = [1]
 
-    /// What the Go client does; nothing for everything.
+    /// What the clients do; nothing for everything.
     static let goCases: [String] = []
     static let pythonCases: [String] = []
 
     /// What is compared of etcdctl.
-    static let etcdctlParts = ["keys", "transactions", "compaction"]
+    static let etcdctlParts = ["keys", "transactions", "compaction", "leases", "authentication", "snapshots"]
 
     static func server(count: Int = 1) async throws -> EtcdServer {
         try await EtcdServer(program(), count: count, flags: flags)
