@@ -9,7 +9,7 @@ import SwiftProtobuf
 struct SnapshotCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "snapshot", abstract: "Copies of all data, for the day that a cluster is lost.",
-        subcommands: [Save.self])
+        subcommands: [Save.self, Status.self, Restore.self])
 
     struct Save: CtlLeaf {
         static let configuration = CommandConfiguration(
