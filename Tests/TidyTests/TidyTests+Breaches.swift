@@ -70,6 +70,7 @@ extension TidyTests {
         ),
         Plant("lock", platform, "let lock = NIOLock()\n"),
         Plant("lock", platform, "let lock = NSLock()\n"),
+        Plant("locked-closure", platform, "let told = Locked<(@Sendable (Int) -> Void)?>(nil)\n"),
         Plant("lock", platform, "let box = NIOLockedValueBox(1)\n"),
         Plant("lock", line: 2, platform, "import Synchronization\nlet lock = Mutex<Int>(1)\n"),
         Plant("lock", platform, "queue.sync { f() }\n"),

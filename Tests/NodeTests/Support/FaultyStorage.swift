@@ -4,14 +4,18 @@ import ApusRaft
 
 /// A storage in memory that fails when it is told to.
 final class FaultyStorage: NodeStorage {
+    private struct Listener {
+        var tell: (@Sendable (NodeStorageEvent) -> Void)?
+    }
+
     private let memory = MemoryStorage()
     private let held = Locked<[Write]?>(nil)
-    private let events = Locked<(@Sendable (NodeStorageEvent) -> Void)?>(nil)
+    private let listener = Locked(Listener())
 
     var recovered: PersistentState { memory.recovered }
 
     func start(_ events: @escaping @Sendable (NodeStorageEvent) -> Void) {
-        self.events.withLock { $0 = events }
+        listener.withLock { $0.tell = events }
         memory.start(events)
     }
 
@@ -21,7 +25,7 @@ final class FaultyStorage: NodeStorage {
     }
 
     func report(_ event: NodeStorageEvent) {
-        events.withLock { $0 }?(event)
+        listener.withLock { $0.tell }?(event)
     }
 
     /// From now on, what is written waits until `resume`: as on a disk that does not answer.

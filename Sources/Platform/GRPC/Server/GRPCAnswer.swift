@@ -1,16 +1,17 @@
-import ApusPrimitives
 public import NIOCore
 public import SwiftProtobuf
+import Synchronization
 
 /// The answer to a unary call, given once, from any thread, without a task that waits for it.
 ///
 /// When it is dropped unanswered the call ends with INTERNAL. What comes after the first answer, or after the caller went
 /// away, is ignored.
 public final class GRPCAnswer: Sendable {
-    private let give: Locked<(@Sendable (Result<ByteBuffer, any Error>) -> Void)?>
+    private let give: @Sendable (Result<ByteBuffer, any Error>) -> Void
+    private let isGiven = Atomic(false)
 
     init(_ give: @escaping @Sendable (Result<ByteBuffer, any Error>) -> Void) {
-        self.give = Locked(give)
+        self.give = give
     }
 
     deinit {
@@ -30,10 +31,7 @@ public final class GRPCAnswer: Sendable {
     }
 
     private func settle(_ result: Result<ByteBuffer, any Error>) {
-        let give = give.withLock { give in
-            defer { give = nil }
-            return give
-        }
-        give?(result)
+        if isGiven.exchange(true, ordering: .relaxed) { return }
+        give(result)
     }
 }

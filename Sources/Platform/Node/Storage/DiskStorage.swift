@@ -6,8 +6,12 @@ public import ApusRaft
 /// What a node is told is on disk survives the death of the process and the loss of power at any moment. A failed sync ends
 /// the node; a full disk holds its writes back until there is room.
 public final class DiskStorage: NodeStorage {
+    private struct Listener: Sendable {
+        var tell: (@Sendable (NodeStorageEvent) -> Void)?
+    }
+
     private let log: RaftLog
-    private let events = Locked<(@Sendable (NodeStorageEvent) -> Void)?>(nil)
+    private let listener = Locked(Listener())
     /// The snapshot that was read last: its pieces are read one by one.
     private let reader = Locked<SnapshotReader?>(nil)
     public let recovered: PersistentState
@@ -31,14 +35,14 @@ public final class DiskStorage: NodeStorage {
     }
 
     public func start(_ events: @escaping @Sendable (NodeStorageEvent) -> Void) {
-        self.events.withLock { $0 = events }
+        listener.withLock { $0.tell = events }
         log.onRoomChange { events(.writable($0)) }
         if !log.hasRoom { events(.writable(false)) }
     }
 
     public func append(_ write: Write) {
         let sequence = write.sequence
-        let events = events.withLock { $0 }
+        let events = listener.withLock { $0.tell }
         do throws(RaftLogError) {
             try log.append(write) { result in
                 switch result {
@@ -89,7 +93,7 @@ public final class DiskStorage: NodeStorage {
     }
 
     public func close() async {
-        events.withLock { $0 = nil }
+        listener.withLock { $0.tell = nil }
         await log.close()
     }
 
