@@ -11,6 +11,12 @@ public struct WatcherID: RawRepresentable, Hashable, Comparable, Sendable {
     public static func < (left: Self, right: Self) -> Bool {
         left.rawValue < right.rawValue
     }
+
+    /// Small, and no other watcher of the set has it at the same time: an index for what one keeps of each watcher.
+    public var slot: Int { Int(rawValue & 0xFFFF_FFFF) }
+
+    /// Of the watcher that has the slot after this one.
+    fileprivate var successor: WatcherID { WatcherID(rawValue: rawValue &+ 1 << 32) }
 }
 
 /// The watchers of one store, as a value: who wants which change, and how far each has got.
@@ -25,13 +31,19 @@ public struct WatcherSet: Sendable {
     /// How many changes one `take` from the history, or one `advance`, looks at; a revision is never split, though.
     public let scanLimit: Int
 
-    private var watchers: [WatcherID: Watcher] = [:]
+    private struct Slot {
+        /// Of the watcher in it, or of the next one.
+        var id: WatcherID
+        var watcher: Watcher?
+    }
+
+    private var slots: [Slot] = []
+    private var freeSlots: [Int] = []
     private var index = IntervalIndex()
     /// Each watcher with something to take, once; a few that no longer have anything, or are gone.
     private var turns: Deque<WatcherID> = []
     /// How many in `turns` are gone.
     private var goneTurns = 0
-    private var lastID: Int64 = 0
     private var wantingPrevious = 0
     /// Every watcher that is not lagging has taken all up to here, or has it in its backlog.
     private var published: Revision
@@ -43,7 +55,25 @@ public struct WatcherSet: Sendable {
         self.scanLimit = max(1, scanLimit)
     }
 
-    public var count: Int { watchers.count }
+    public var count: Int { slots.count - freeSlots.count }
+
+    private subscript(_ id: WatcherID) -> Watcher? {
+        _read {
+            if isThere(id) { yield slots[id.slot].watcher } else { yield nil }
+        }
+        _modify {
+            if isThere(id) {
+                yield &slots[id.slot].watcher
+            } else {
+                var none: Watcher?
+                yield &none
+            }
+        }
+    }
+
+    private func isThere(_ id: WatcherID) -> Bool {
+        id.slot < slots.count && slots[id.slot].id == id
+    }
 
     /// Registers a watcher. One that starts in the past has something to take at once.
     /// - Throws: `emptyRange`; `compacted` when the start has been compacted (or is negative, as in etcd).
@@ -51,17 +81,25 @@ public struct WatcherSet: Sendable {
         if request.range.start.isEmpty || request.range.isEmpty { throw .emptyRange }
         let start = request.start == .zero ? store.revision.next : request.start
         guard start > .zero, start >= store.compactedRevision else { throw .compacted(store.compactedRevision) }
-        lastID += 1
-        let id = WatcherID(rawValue: lastID)
-        watchers[id] = Watcher(request: request, next: start, isLagging: start <= published)
-        index.insert(request.range, id: lastID)
+        let watcher = Watcher(request: request, next: start, isLagging: start <= published)
+        let id: WatcherID
+        if let slot = freeSlots.popLast() {
+            id = slots[slot].id
+            slots[slot].watcher = watcher
+        } else {
+            id = WatcherID(rawValue: Int64(slots.count))
+            slots.append(Slot(id: id, watcher: watcher))
+        }
+        index.insert(request.range, id: id.rawValue)
         if request.previous { wantingPrevious += 1 }
         if start <= published { giveTurn(to: id) }
         return id
     }
 
     public mutating func remove(_ id: WatcherID) {
-        guard let watcher = watchers.removeValue(forKey: id) else { return }
+        guard let watcher = self[id] else { return }
+        slots[id.slot] = Slot(id: id.successor, watcher: nil)
+        freeSlots.append(id.slot)
         index.remove(watcher.request.range, id: id.rawValue)
         if watcher.request.previous { wantingPrevious -= 1 }
         if watcher.hasTurn { forgetTurn() }
@@ -70,7 +108,7 @@ public struct WatcherSet: Sendable {
     /// The revision up to which a watcher has taken everything there was for it; nil while it has something to take,
     /// and for an unknown one. What etcd sends as progress.
     public func progress(of id: WatcherID) -> Revision? {
-        guard let watcher = watchers[id], !watcher.hasWork else { return nil }
+        guard let watcher = self[id], !watcher.hasWork else { return nil }
         return published
     }
 }
@@ -82,7 +120,7 @@ extension WatcherSet {
         let from = published.next
         published = store.revision
         var woken: [WatcherID] = []
-        guard !watchers.isEmpty else { return woken }
+        guard count > 0 else { return woken }
         do throws(KVError) {
             let (events, next) = try store.events(
                 in: .all, from: from, limit: scanLimit, previous: wantingPrevious > 0)
@@ -97,7 +135,8 @@ extension WatcherSet {
     private mutating func handOut(_ event: Event, waking woken: inout [WatcherID]) {
         var concerned: [WatcherID] = []
         index.forEach(containing: event.kv.key) { concerned.append(WatcherID(rawValue: $0)) }
-        for id in concerned where watchers[id]?.offer(event, limit: backlogLimit) == true {
+        let limit = backlogLimit
+        for id in concerned where self[id]?.offer(event, limit: limit) == true {
             woken.append(id)
             giveTurn(to: id)
         }
@@ -105,24 +144,24 @@ extension WatcherSet {
 
     /// The history is too long, or gone: everyone reads it for themselves.
     private mutating func fallBehind(at revision: Revision, waking woken: inout [WatcherID]) {
-        for id in watchers.keys.sorted() where watchers[id]?.fallBehind(at: revision, published) == true {
-            woken.append(id)
-            giveTurn(to: id)
+        for slot in slots.indices where slots[slot].watcher?.fallBehind(at: revision, published) == true {
+            woken.append(slots[slot].id)
+            giveTurn(to: slots[slot].id)
         }
     }
 
     private mutating func giveTurn(to id: WatcherID) {
-        guard watchers[id]?.hasTurn == false else { return }
-        watchers[id]?.hasTurn = true
+        guard self[id]?.hasTurn == false else { return }
+        self[id]?.hasTurn = true
         turns.append(id)
     }
 
     /// The next events for a watcher.
     /// - Parameter limit: about how many; a revision is never split.
     public mutating func take(_ id: WatcherID, from store: KVStore, limit: Int = 1_000) -> WatchOutput {
-        guard watchers[id] != nil else { return .unknown }
+        let (scanLimit, published) = (scanLimit, published)
         do throws(KVError) {
-            return try watchers[id]?.take(limit: max(1, limit), scanLimit, from: store, published) ?? .unknown
+            return try self[id]?.take(limit: max(1, limit), scanLimit, from: store, published) ?? .unknown
         } catch {
             remove(id)
             return .compacted(store.compactedRevision)
@@ -147,27 +186,26 @@ extension WatcherSet {
     /// its turn is given back.
     public mutating func nextTurn() -> WatcherID? {
         while let id = turns.popFirst() {
-            guard watchers[id] != nil else {
+            guard isThere(id) else {
                 goneTurns -= 1
                 continue
             }
-            watchers[id]?.hasTurn = false
-            if watchers[id]?.hasWork == true { return id }
+            self[id]?.hasTurn = false
+            if self[id]?.hasWork == true { return id }
         }
         return nil
     }
 
     /// Puts a watcher at the end of the queue, if it has something to take.
     public mutating func returnTurn(_ id: WatcherID) {
-        if watchers[id]?.hasWork == true { giveTurn(to: id) }
+        if self[id]?.hasWork == true { giveTurn(to: id) }
     }
 
     /// Those who are gone are taken out of the queue when they are as many as those who are there.
     private mutating func forgetTurn() {
         goneTurns += 1
-        guard goneTurns > watchers.count + 64 else { return }
-        let watchers = watchers
-        turns.removeAll { watchers[$0] == nil }
+        guard goneTurns > count + 64 else { return }
+        turns = turns.filter { isThere($0) }
         goneTurns = 0
     }
 }

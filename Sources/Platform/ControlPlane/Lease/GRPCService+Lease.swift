@@ -154,11 +154,13 @@ extension ControlCore {
             switch result {
             case .failure(let error): outbox.end(error.status)
             case .success(let seconds):
-                var writer = ProtoWriter(reservingCapacity: 64)
-                writer.header(header)
-                writer.field(2, id)
-                writer.field(3, seconds)
-                outbox.add(ByteBuffer(bytes: writer.bytes), bytes: writer.bytes.count)
+                let size = WireHeader.maximumSize + 2 * ProtoSize.maximumNumber
+                let response = ProtoWriter.buffer(capacity: size) { writer in
+                    writer.header(header)
+                    writer.field(2, id)
+                    writer.field(3, seconds)
+                }
+                outbox.add(response, bytes: response.readableBytes)
             }
         }
     }

@@ -19,12 +19,15 @@ extension ControlCore {
     fileprivate func watch(
         _ requests: GRPCMessages<ByteBuffer>, _ replies: GRPCMessageWriter<ByteBuffer>, _ head: GRPCRequestHead
     ) async throws {
-        let (stream, outbox) = watches.makeWireStream()
+        let (stream, outbox) = watches.makeWireStream { responses in
+            // Refused by a stream that has ended: nobody waits for them.
+            (try? replies.offer(contentsOf: responses)) ?? true
+        }
         defer { watches.eventLoop.execute { [watches] in watches.close(stream) } }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while case let responses = try await outbox.take(), !responses.isEmpty {
-                    for response in responses { try await replies.send(response) }
+                    try await replies.send(contentsOf: responses)
                 }
             }
             group.addTask {
@@ -75,9 +78,13 @@ extension ControlCore {
 
 extension WatchHub {
     /// A stream for a caller elsewhere, and what is to be sent to it.
-    func makeWireStream() -> (WatchStream, Outbox<ByteBuffer>) {
+    ///
+    /// - Parameter offer: as `Outbox` has it; called on the event loop.
+    func makeWireStream(
+        offer: (@Sendable ([ByteBuffer]) -> Bool)? = nil
+    ) -> (WatchStream, Outbox<ByteBuffer>) {
         let reference = WatchStreamReference()
-        let outbox = Outbox<ByteBuffer>(limitBytes: Self.streamBytes) { [self] in
+        let outbox = Outbox<ByteBuffer>(limitBytes: Self.streamBytes, offer: offer) { [self] in
             eventLoop.execute { reference.stream.map(self.hasRoom) }
         }
         let stream = WatchStream(sink: .wire(outbox))

@@ -3,6 +3,8 @@ import ApusPrimitives
 
 /// What waits to be sent on one stream, between an event loop that must not wait and the task that sends.
 ///
+/// With `offer`, the task has nothing to do but when there is no room: what is added goes straight on.
+///
 /// It takes whatever it is given; who gives asks `hasRoom` first, and goes on when `whenRoom` is called. What the task has
 /// taken and not sent yet is no longer counted: a stream holds at most about twice `limitBytes`, and one message.
 final class Outbox<Element: Sendable>: Sendable {
@@ -10,6 +12,8 @@ final class Outbox<Element: Sendable>: Sendable {
         var elements: [Element] = []
         var bytes = 0
         var end: Result<Void, any Error>?
+        /// There was no room for `offer`: what comes waits for the task, which first sends what is before it.
+        var isHeldBack = false
         /// Somebody was told that there is no room.
         var owesRoom = false
         var taker: CheckedContinuation<[Element], any Error>?
@@ -24,6 +28,7 @@ final class Outbox<Element: Sendable>: Sendable {
                 return taken
             }
             if let end { return Taken(result: end.map { [] }) }
+            isHeldBack = false
             taker = continuation
             return Taken()
         }
@@ -49,34 +54,44 @@ final class Outbox<Element: Sendable>: Sendable {
     private let state = Locked(State())
     private let limitBytes: Int
     private let whenRoom: @Sendable () -> Void
+    private let offer: (@Sendable ([Element]) -> Bool)?
 
-    /// - Parameter whenRoom: called from any thread, once after each time that `hasRoom` was false.
-    init(limitBytes: Int, whenRoom: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - offer: sends elements at once, all of them or none; called by who adds, which is then one thread.
+    ///   - whenRoom: called from any thread, once after each time that `room` had none.
+    init(
+        limitBytes: Int, offer: (@Sendable ([Element]) -> Bool)? = nil, whenRoom: @escaping @Sendable () -> Void
+    ) {
         self.limitBytes = limitBytes
+        self.offer = offer
         self.whenRoom = whenRoom
     }
 
-    /// Whether more should be added; when not, `whenRoom` is called as soon as it should.
-    func hasRoom() -> Bool {
+    /// How many bytes should be added at most; when none, `whenRoom` is called as soon as some should.
+    func room() -> Int {
         state.withLock { state in
-            let hasRoom = state.bytes < limitBytes
-            if !hasRoom { state.owesRoom = true }
-            return hasRoom
+            let room = limitBytes - state.bytes
+            if room <= 0 { state.owesRoom = true }
+            return room
         }
     }
 
-    func add(_ element: Element, bytes: Int) {
+    func add(_ element: Element, bytes: Int) { add([element], bytes: bytes) }
+
+    func add(_ elements: [Element], bytes: Int) {
+        if let offer, state.withLock({ !$0.isHeldBack && $0.end == nil }), offer(elements) { return }
         let taker: CheckedContinuation<[Element], any Error>? = state.withLock { state in
             if state.end != nil { return nil }
+            state.isHeldBack = true
             if let taker = state.taker {
                 state.taker = nil
                 return taker
             }
-            state.elements.append(element)
+            state.elements += elements
             state.bytes += bytes
             return nil
         }
-        taker?.resume(returning: [element])
+        taker?.resume(returning: elements)
     }
 
     /// Nothing follows. What is waiting is still taken, unless it is a failure. The first end counts.

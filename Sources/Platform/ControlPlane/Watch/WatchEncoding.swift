@@ -14,9 +14,12 @@ struct WatchEncoder {
     private static let cacheBytes = 1 << 20
 
     private var cache: [Key: [UInt8]] = [:]
+    /// What most watchers want is what the one before wanted.
+    private var last: (key: Key, bytes: [UInt8])?
     private var cachedBytes = 0
 
     mutating func forget() {
+        last = nil
         if cachedBytes == 0 { return }
         cache.removeAll(keepingCapacity: cache.count < 1_024)
         cachedBytes = 0
@@ -28,40 +31,50 @@ struct WatchEncoder {
     mutating func events(
         _ events: ArraySlice<Event>, of watch: Int64, _ header: WireHeader, fragmentBytes: Int?
     ) -> (ByteBuffer, rest: ArraySlice<Event>) {
+        let head = WireHeader.maximumSize + 2 * ProtoSize.maximumNumber
+        if events.count == 1, let event = events.first {
+            let part = encoded(event)
+            let response = ProtoWriter.buffer(capacity: head + part.count) { writer in
+                writer.header(header)
+                writer.field(2, watch)
+                writer.raw(part)
+            }
+            return (response, [])
+        }
         var parts: [[UInt8]] = []
         var size = 0
-        var end = events.startIndex
-        let head = header.size + 32
         for event in events {
             let part = encoded(event)
             // As etcd: the response stays below the limit, but for a single event.
-            if let fragmentBytes, !parts.isEmpty, head + size + part.count >= fragmentBytes { break }
+            if let fragmentBytes, !parts.isEmpty, header.size + 32 + size + part.count >= fragmentBytes { break }
             parts.append(part)
             size += part.count
-            end += 1
         }
-        let rest = events[end...]
-        var writer = ProtoWriter(reservingCapacity: head)
-        writer.header(header)
-        writer.field(2, watch)
-        writer.field(7, !rest.isEmpty)
-        var buffer = ByteBuffer()
-        buffer.reserveCapacity(writer.bytes.count + size)
-        buffer.writeBytes(writer.bytes)
-        for part in parts { buffer.writeBytes(part) }
-        return (buffer, rest)
+        let rest = events.dropFirst(parts.count)
+        let response = ProtoWriter.buffer(capacity: head + size) { writer in
+            writer.header(header)
+            writer.field(2, watch)
+            writer.field(7, !rest.isEmpty)
+            for part in parts { writer.raw(part) }
+        }
+        return (response, rest)
     }
 
     /// With its tag and length.
     private mutating func encoded(_ event: Event) -> [UInt8] {
         let key = Key(revision: event.revision.rawValue, key: event.kv.key, hasPrevious: event.previous != nil)
-        if let found = cache[key] { return found }
-        var writer = ProtoWriter(reservingCapacity: event.wireSize + 8)
-        writer.event(11, event)
-        if cachedBytes + writer.bytes.count > Self.cacheBytes { forget() }
-        cache[key] = writer.bytes
-        cachedBytes += writer.bytes.count
-        return writer.bytes
+        if let last, last.key == key { return last.bytes }
+        let bytes: [UInt8]
+        if let found = cache[key] {
+            bytes = found
+        } else {
+            bytes = ProtoWriter.array(capacity: ProtoSize.content(event.wireSize)) { $0.event(11, event) }
+            if cachedBytes + bytes.count > Self.cacheBytes { forget() }
+            cache[key] = bytes
+            cachedBytes += bytes.count
+        }
+        last = (key, bytes)
+        return bytes
     }
 
     /// A response without events.
@@ -69,13 +82,14 @@ struct WatchEncoder {
         _ header: WireHeader, watch: Int64, created: Bool = false, canceled: Bool = false,
         compactRevision: Revision = .zero, reason: String = ""
     ) -> ByteBuffer {
-        var writer = ProtoWriter(reservingCapacity: 64 + reason.utf8.count)
-        writer.header(header)
-        writer.field(2, watch)
-        writer.field(3, created)
-        writer.field(4, canceled)
-        writer.field(5, compactRevision.rawValue)
-        writer.field(6, reason)
-        return ByteBuffer(bytes: writer.bytes)
+        let size = WireHeader.maximumSize + 4 * ProtoSize.maximumNumber + ProtoSize.content(reason.utf8.count)
+        return ProtoWriter.buffer(capacity: size) { writer in
+            writer.header(header)
+            writer.field(2, watch)
+            writer.field(3, created)
+            writer.field(4, canceled)
+            writer.field(5, compactRevision.rawValue)
+            writer.field(6, reason)
+        }
     }
 }

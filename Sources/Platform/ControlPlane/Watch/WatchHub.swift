@@ -35,9 +35,12 @@ final class WatchHub: @unchecked Sendable {
     weak var node: ReplicatedNode<ControlMachine>?
 
     private var set = WatcherSet(at: Revision(1))
-    private var watches: [WatcherID: (stream: WatchStream, watch: WatchStream.Watch)] = [:]
+    /// By slot of their watchers.
+    private var watches: [(watcher: WatcherID, stream: WatchStream, watch: WatchStream.Watch)?] = []
     private var streams: [ObjectIdentifier: WatchStream] = [:]
     private var askers: [WatchStream] = []
+    /// Those that have responses to deliver.
+    private var unsentStreams: [WatchStream] = []
     private var encoder = WatchEncoder()
     private var isScheduled = false
     private var term: UInt64 = 0
@@ -50,7 +53,7 @@ final class WatchHub: @unchecked Sendable {
         progressInterval = max(settings.watchProgressInterval, .milliseconds(100))
     }
 
-    var watchCount: Int { watches.count }
+    var watchCount: Int { self.set.count }
     var streamCount: Int { streams.count }
 
     private func header(_ revision: Revision) -> WireHeader {
@@ -64,6 +67,7 @@ final class WatchHub: @unchecked Sendable {
 
     /// The store has changed.
     func applied(_ store: KVStore) {
+        defer { deliver() }
         _ = set.advance(to: store)
         serve(store)
     }
@@ -92,12 +96,18 @@ final class WatchHub: @unchecked Sendable {
     /// Ends every stream, and every one that comes.
     func stop(_ error: EtcdError) {
         end = error
+        deliver()
         for stream in streams.values { stream.sink.end(error) }
     }
 
     private func forget(_ watcher: WatcherID) {
         set.remove(watcher)
-        watches[watcher] = nil
+        watches[watcher.slot] = nil
+    }
+
+    private func remember(_ watcher: WatcherID, _ stream: WatchStream, _ watch: WatchStream.Watch) {
+        while watches.count <= watcher.slot { watches.append(nil) }
+        watches[watcher.slot] = (watcher, stream, watch)
     }
 
     // MARK: Requests
@@ -107,6 +117,7 @@ final class WatchHub: @unchecked Sendable {
         _ request: EtcdWatchCreateRequest, on stream: WatchStream, _ store: KVStore, refusal: EtcdError?
     ) {
         guard stream.isOpen else { return }
+        defer { deliver() }
         _ = set.advance(to: store)
         let watch = WatchRequest(request)
         if request.startRevision < 0 { return refuse(stream, store, EtcdError.compacted.message) }
@@ -115,7 +126,7 @@ final class WatchHub: @unchecked Sendable {
         if request.watchID != 0, stream.watches[request.watchID] != nil {
             return refuse(stream, store, "mvcc: duplicate watch ID provided on the WatchStream")
         }
-        guard watches.count < Self.maximumWatches else {
+        guard set.count < Self.maximumWatches else {
             return refuse(stream, store, EtcdError.tooManyRequests.message)
         }
         let id = request.watchID == 0 ? stream.chooseID() : request.watchID
@@ -127,7 +138,7 @@ final class WatchHub: @unchecked Sendable {
         do throws(KVError) {
             let watcher = try set.add(watch, to: store)
             entry.watcher = watcher
-            watches[watcher] = (stream, entry)
+            remember(watcher, stream, entry)
             serve(store)
         } catch {
             compacted(stream, entry, error.compactRevision ?? store.compactedRevision)
@@ -142,6 +153,7 @@ final class WatchHub: @unchecked Sendable {
 
     func cancel(_ id: Int64, on stream: WatchStream, _ store: KVStore) {
         guard let watch = stream.watches.removeValue(forKey: id) else { return }
+        defer { deliver() }
         if let watcher = watch.watcher { forget(watcher) }
         stream.unsent.removeAll { $0.watch === watch }
         control(stream, .init(revision: store.revision, watch: id, canceled: true))
@@ -149,6 +161,7 @@ final class WatchHub: @unchecked Sendable {
 
     func requestProgress(_ stream: WatchStream, _ store: KVStore) {
         guard stream.isOpen else { return }
+        defer { deliver() }
         _ = set.advance(to: store)
         if stream.owedProgress == 0 { askers.append(stream) }
         stream.owedProgress = min(stream.owedProgress + 1, Self.maximumOwedProgress)
@@ -162,8 +175,8 @@ final class WatchHub: @unchecked Sendable {
         let end = NIODeadline.now() + Self.slice
         var served = 0
         while let watcher = set.nextTurn() {
-            guard let (stream, watch) = watches[watcher] else { continue }
-            guard stream.unsent.isEmpty, stream.sink.hasRoom() else {
+            guard let (known, stream, watch) = watches[watcher.slot], known == watcher else { continue }
+            guard stream.unsent.isEmpty, stream.hasRoom() else {
                 stream.parked.append(watcher)
                 continue
             }
@@ -172,7 +185,7 @@ final class WatchHub: @unchecked Sendable {
                 pack(batch, watch, stream)
                 flush(stream)
             case .compacted(let revision):
-                watches[watcher] = nil
+                watches[watcher.slot] = nil
                 watch.watcher = nil
                 compacted(stream, watch, revision)
             case .behind, .idle, .unknown: break
@@ -225,20 +238,20 @@ final class WatchHub: @unchecked Sendable {
 
     /// Sends what has been taken, as far as there is room.
     private func flush(_ stream: WatchStream) {
-        while let next = stream.unsent.first, stream.sink.hasRoom() {
+        while let next = stream.unsent.first, stream.hasRoom() {
             stream.unsent.removeFirst()
             next.watch.isProgressDue = false
             switch stream.sink {
             case .local(let outbox):
-                for event in next.events { outbox.add(event, bytes: event.wireSize) }
-            case .wire(let outbox):
+                for event in next.events { stream.send(event, to: outbox) }
+            case .wire:
                 var rest = next.events
                 repeat {
                     let response: ByteBuffer
                     (response, rest) = encoder.events(
                         rest, of: next.watch.id, header(next.revision),
                         fragmentBytes: next.watch.wantsFragments ? fragmentBytes : nil)
-                    outbox.add(response, bytes: response.readableBytes)
+                    send(response, on: stream)
                 } while !rest.isEmpty
             }
         }
@@ -247,8 +260,9 @@ final class WatchHub: @unchecked Sendable {
     /// The stream's task has taken what waited.
     func hasRoom(_ stream: WatchStream) {
         guard stream.isOpen else { return }
+        defer { deliver() }
         flush(stream)
-        guard stream.unsent.isEmpty, !stream.parked.isEmpty || stream.owedProgress > 0, stream.sink.hasRoom() else {
+        guard stream.unsent.isEmpty, !stream.parked.isEmpty || stream.owedProgress > 0, stream.hasRoom() else {
             return
         }
         for watcher in stream.parked { set.returnTurn(watcher) }
@@ -274,11 +288,21 @@ final class WatchHub: @unchecked Sendable {
     }
 
     private func control(_ stream: WatchStream, _ control: Control) {
-        guard case .wire(let outbox) = stream.sink else { return }
+        guard case .wire = stream.sink else { return }
         let response = WatchEncoder.control(
             header(control.revision), watch: control.watch, created: control.created, canceled: control.canceled,
             compactRevision: control.compactRevision, reason: control.reason)
-        outbox.add(response, bytes: response.readableBytes)
+        send(response, on: stream)
+    }
+
+    /// With the next `deliver`.
+    private func send(_ response: ByteBuffer, on stream: WatchStream) {
+        if stream.send(response) { unsentStreams.append(stream) }
+    }
+
+    private func deliver() {
+        for stream in unsentStreams { stream.deliver() }
+        unsentStreams.removeAll(keepingCapacity: true)
     }
 
     // MARK: Progress
@@ -308,13 +332,14 @@ final class WatchHub: @unchecked Sendable {
 
     /// Tells those who want to know how far they are, if they saw nothing for an interval. To be called several times in one.
     func tellProgress(_ store: KVStore) {
+        defer { deliver() }
         _ = set.advance(to: store)
         serve(store)
         let now = NIODeadline.now()
         for stream in streams.values where stream.progressAt <= now {
             stream.progressAt = nextProgress()
             for watch in stream.watches.values.sorted(by: { $0.id < $1.id }) where watch.wantsProgress {
-                if watch.isProgressDue, watch.watcher != nil, stream.sink.hasRoom(),
+                if watch.isProgressDue, watch.watcher != nil, stream.hasRoom(),
                     isSynced(watch, on: stream, at: store.revision)
                 {
                     control(stream, .init(revision: store.revision, watch: watch.id))

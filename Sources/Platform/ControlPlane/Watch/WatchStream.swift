@@ -11,10 +11,10 @@ final class WatchStream: @unchecked Sendable {
         case wire(Outbox<ByteBuffer>)
         case local(Outbox<Event>)
 
-        func hasRoom() -> Bool {
+        func room() -> Int {
             switch self {
-            case .wire(let outbox): outbox.hasRoom()
-            case .local(let outbox): outbox.hasRoom()
+            case .wire(let outbox): outbox.room()
+            case .local(let outbox): outbox.room()
             }
         }
 
@@ -54,6 +54,11 @@ final class WatchStream: @unchecked Sendable {
     }
 
     let sink: Sink
+    /// Responses that go into the outbox together.
+    private var ready: [ByteBuffer] = []
+    private var readyBytes = 0
+    /// Bytes for which there certainly is room.
+    private var knownRoom = 0
     var watches: [Int64: Watch] = [:]
     var nextID: Int64 = 0
     var unsent: Deque<Unsent> = []
@@ -73,5 +78,34 @@ final class WatchStream: @unchecked Sendable {
         while watches[nextID] != nil { nextID += 1 }
         defer { nextID += 1 }
         return nextID
+    }
+    /// Whether more should be sent; when not, the hub is told as soon as it should.
+    func hasRoom() -> Bool {
+        if knownRoom > 0 { return true }
+        deliver()
+        knownRoom = sink.room()
+        return knownRoom > 0
+    }
+
+    /// Sends a response with the next `deliver`. Returns true for the first since the last.
+    func send(_ response: ByteBuffer) -> Bool {
+        ready.append(response)
+        readyBytes += response.readableBytes
+        knownRoom -= response.readableBytes
+        return ready.count == 1
+    }
+
+    func deliver() {
+        guard case .wire(let outbox) = sink, !ready.isEmpty else { return }
+        outbox.add(ready, bytes: readyBytes)
+        ready = []
+        readyBytes = 0
+    }
+
+    /// To a part of this server.
+    func send(_ event: Event, to outbox: Outbox<Event>) {
+        let size = event.wireSize
+        knownRoom -= size
+        outbox.add(event, bytes: size)
     }
 }

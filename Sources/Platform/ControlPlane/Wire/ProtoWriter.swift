@@ -1,27 +1,61 @@
 import ApusKV
 import ApusPrimitives
+import NIOCore
 
-/// Writes the few messages that make up nearly all of the traffic, field by field, into bytes that grow once.
+/// Writes the few messages that make up nearly all of the traffic, field by field, into memory of a known size.
 struct ProtoWriter {
-    private(set) var bytes: [UInt8] = []
+    private var next: UnsafeMutablePointer<UInt8>
+    private let end: UnsafeMutablePointer<UInt8>
 
-    init(reservingCapacity capacity: Int) {
-        bytes.reserveCapacity(capacity)
+    /// - Parameter capacity: what `body` writes at most; more ends the process.
+    static func buffer(capacity: Int, _ body: (inout ProtoWriter) -> Void) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: capacity) { write(into: $0, body) }
+        return buffer
+    }
+
+    static func array(capacity: Int, _ body: (inout ProtoWriter) -> Void) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: capacity) { memory, count in
+            count = write(into: UnsafeMutableRawBufferPointer(memory), body)
+        }
+    }
+
+    private static func write(into memory: UnsafeMutableRawBufferPointer, _ body: (inout ProtoWriter) -> Void) -> Int {
+        guard let start = memory.bindMemory(to: UInt8.self).baseAddress else { return 0 }
+        var writer = ProtoWriter(next: start, end: start + memory.count)
+        body(&writer)
+        return writer.next - start
+    }
+
+    private mutating func byte(_ value: UInt8) {
+        precondition(next < end, "a message is longer than was reckoned")
+        next.pointee = value
+        next += 1
+    }
+
+    /// What is encoded already.
+    mutating func raw(_ content: [UInt8]) {
+        precondition(content.count <= end - next, "a message is longer than was reckoned")
+        content.withUnsafeBufferPointer { content in
+            guard let start = content.baseAddress else { return }
+            next.update(from: start, count: content.count)
+        }
+        next += content.count
     }
 
     mutating func varint(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            byte(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7
         }
-        bytes.append(UInt8(truncatingIfNeeded: rest))
+        byte(UInt8(truncatingIfNeeded: rest))
     }
 
     /// Nothing for 0, as in proto3.
     mutating func field(_ number: UInt8, _ value: UInt64) {
         guard value != 0 else { return }
-        bytes.append(number << 3)
+        byte(number << 3)
         varint(value)
     }
 
@@ -43,20 +77,23 @@ struct ProtoWriter {
 
     /// A field that is there even when it is empty: a message, an element of a list.
     mutating func message(_ number: UInt8, _ content: [UInt8]) {
-        bytes.append(number << 3 | 2)
+        byte(number << 3 | 2)
         varint(UInt64(content.count))
-        bytes.append(contentsOf: content)
+        raw(content)
     }
 
     /// The beginning of a field whose content, of `count` bytes, is written next.
     mutating func begin(_ number: UInt8, count: Int) {
-        bytes.append(number << 3 | 2)
+        byte(number << 3 | 2)
         varint(UInt64(count))
     }
 }
 
 /// How many bytes `ProtoWriter` writes.
 enum ProtoSize {
+    /// A number with its tag, at most.
+    static let maximumNumber = 11
+
     static func varint(_ value: UInt64) -> Int {
         // Seven bits a byte.
         value == 0 ? 1 : (64 - value.leadingZeroBitCount + 6) / 7
@@ -74,6 +111,9 @@ struct WireHeader: Sendable {
     var memberID: UInt64
     var revision: Int64
     var term: UInt64
+
+    /// With its tag and length, at most.
+    static let maximumSize = 2 + 4 * ProtoSize.maximumNumber
 
     var size: Int {
         ProtoSize.field(clusterID) + ProtoSize.field(memberID) + ProtoSize.field(revision) + ProtoSize.field(term)

@@ -43,10 +43,7 @@ extension ServerConnection {
         running += 1
         call.task = Task(executorPreference: executor) {
             let requests = GRPCMessages<ByteBuffer> { try await pipe.next() }
-            let replies = GRPCMessageWriter<ByteBuffer> { message in
-                let (bytes, isCompressed) = try MessageEncoding.prepare(message, compresses: compresses, limit: limit)
-                try await pipe.send(bytes, isCompressed: isCompressed)
-            }
+            let replies = GRPCMessageWriter<ByteBuffer>(pipe, compresses: compresses, limit: limit)
             do {
                 try await Self.withTaskLocals(context.head) { try await handler(requests, replies, context) }
                 pipe.end(.success([:]))

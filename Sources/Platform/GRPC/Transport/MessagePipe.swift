@@ -24,6 +24,9 @@ final class MessagePipe: Sendable {
         var heldBytes: Int
     }
 
+    /// A message as it is sent, compressed or not.
+    typealias Prepared = (bytes: ByteBuffer, isCompressed: Bool)
+
     enum Outgoing: Sendable {
         case message(ByteBuffer, isCompressed: Bool)
         /// The last: half-close at a client, the status at a server.
@@ -50,6 +53,11 @@ final class MessagePipe: Sendable {
         var cancelledWaiters: Set<UInt64> = []
 
         var mustWait: Bool { failure == nil && (isFull || outgoingBytes >= MessagePipe.highWaterBytes) }
+
+        mutating func append(_ message: Prepared) {
+            outgoing.append(.message(message.bytes, isCompressed: message.isCompressed))
+            outgoingBytes += message.bytes.readableBytes + MessageDecoder.prefixBytes
+        }
     }
 
     let state = Locked(State())
@@ -141,20 +149,34 @@ final class MessagePipe: Sendable {
     /// - Throws: `GRPCError` with which the stream ended, `CancellationError` when the task is cancelled; the message is then
     ///   on its way or not.
     func send(_ message: ByteBuffer, isCompressed: Bool) async throws {
-        let posts: Bool
-        let waits: Bool
-        (posts, waits) = try state.withLock { state throws in
+        if try !handOver({ $0.append((message, isCompressed)) }) { try await waitForRoom() }
+    }
+
+    /// As `send`, of many at once.
+    func send(contentsOf messages: [Prepared]) async throws {
+        if try !handOver({ state in for message in messages { state.append(message) } }) { try await waitForRoom() }
+    }
+
+    /// Hands messages over, all of them or none: false when there is no room for any.
+    func offer(contentsOf messages: [Prepared]) throws -> Bool {
+        guard state.withLock({ !$0.mustWait }) else { return false }
+        _ = try handOver { state in for message in messages { state.append(message) } }
+        return true
+    }
+
+    /// Returns whether there is room for more.
+    private func handOver(_ add: (inout State) -> Void) throws -> Bool {
+        let (posts, waits) = try state.withLock { state throws in
             if let failure = state.failure { throw failure }
             guard !state.isEnded else {
                 throw GRPCError(.internalError, "a message after the end of its stream", reach: .unknown)
             }
-            state.outgoing.append(.message(message, isCompressed: isCompressed))
-            state.outgoingBytes += message.readableBytes + MessageDecoder.prefixBytes
+            add(&state)
             defer { state.isPosted = true }
             return (!state.isPosted, state.mustWait)
         }
         if posts { port.postOutgoing() }
-        if waits { try await waitForRoom() }
+        return !waits
     }
 
     /// Nothing more is sent. Only the first counts.
