@@ -11,8 +11,11 @@ CONFIGURATION ?= debug
 SEEDS ?= 2000
 
 # How long a cluster of real processes is attacked, and from which seed.
-ATTACK_SECONDS ?= 60
+ATTACK_SECONDS ?= 300
 SEED ?= 1
+
+# How long the control plane and etcd are soaked, each.
+SOAK_SECONDS ?= 240
 
 # How long the thread sanitizer watches.
 TSAN_SECONDS ?= 20
@@ -20,16 +23,17 @@ TSAN_SECONDS ?= 20
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
 ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests|NodeTests\.CounterTests|GRPCTests\.MemoryTests|EtcdTests\.FailoverTests|EtcdTests\.ServicesOverEtcdTests|EtcdCompatibilityTests\.|AttackTests\.ClusterAttackTests
 
-.PHONY: help run test attack simulate resilience-figures tsan bench bench-channels bench-grpc bench-kv bench-log bench-raft bench-resilience smoke format lint tidy clean
+.PHONY: help run test attack simulate resilience-figures tsan bench bench-channels bench-grpc bench-kv bench-log bench-raft bench-resilience smoke soak format lint tidy clean
 
 help:
 	@echo 'make run      build and start the order platform;  PORT=8080 DATA=shop-data CONFIGURATION=debug'
 	@echo 'make test     build and run every test'
 	@echo 'make simulate  run Raft clusters with faults, from seeds 1 to SEEDS=2000'
-	@echo 'make attack   attack three members of the control plane, as root;  ATTACK_SECONDS=60 SEED=1'
+	@echo 'make attack   attack three members of the control plane, as root;  ATTACK_SECONDS=300 SEED=1'
 	@echo 'make resilience-figures  simulate overload and faults with the policies and without'
 	@echo 'make tsan     run channels and their like under the thread sanitizer;  TSAN_SECONDS=20'
 	@echo 'make bench    compare with the peers (Go, go-resiliency, grpc-go, hashicorp/raft, the disk), side by side on this machine; make bench-channels, bench-grpc, bench-kv, bench-log, bench-raft, bench-resilience  only one table'
+	@echo 'make soak     a long, steady load on the control plane and on etcd, one after the other;  SOAK_SECONDS=240'
 	@echo 'make smoke    walk through the order platform with curl, as the README does'
 	@echo 'make format   format the sources;  make lint  only check them;  make tidy  check the rules of the house'
 
@@ -51,6 +55,7 @@ simulate:
 attack:
 	@scripts/prepare
 	swift build --product attack
+	swift build --product AttackClock
 	swift build --product apus
 	@folder="$$(swift build --show-bin-path)"; \
 	"$$folder/attack" --program "$$folder/apus server" --seconds $(ATTACK_SECONDS) --seed $(SEED)
@@ -97,6 +102,11 @@ bench-raft:
 # Needs Go; installs Debian's go-resiliency and x/time.
 bench-resilience:
 	Benchmarks/resilience.py --into docs/resilience.md
+
+# 10,000 leases, 10,000 watchers and 1,000,000 keys, on the control plane and on etcd 3.5.1.
+soak:
+	@scripts/prepare bench
+	Benchmarks/soak.py --seconds $(SOAK_SECONDS)
 
 smoke:
 	@scripts/prepare

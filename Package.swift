@@ -111,6 +111,12 @@ struct House {
                 swiftSettings: settings))
     }
 
+    /// A library in C that tests load into another process; a product only because nothing else makes a shared object.
+    mutating func preloaded(_ name: String) {
+        targets.append(.target(name: name, path: "Tests/\(name)"))
+        products.append(.library(name: name, type: .dynamic, targets: [name]))
+    }
+
     /// The tests of one module; `support` names shared test code, `files` what lies beside the tests and is not compiled.
     mutating func tests(
         _ name: String, on modules: [String], support: [String] = [], using libraries: [Library] = [],
@@ -282,6 +288,7 @@ house.tests(
     on: ["shop", "Primitives", "Resilience", "KV", "SQL", "Coordination", "RPC", "Hosting", "Gateway", "Transactions"],
     support: ["TestSupport"],
     using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore, .nioHTTP1, .nioPosix])
+house.preloaded("AttackClock")
 house.program(
     "Attack", product: "attack", on: ["Primitives", "Resilience", "KV", "GRPC", "EtcdAPI"],
     using: [.argumentParser, .protobuf])

@@ -1,4 +1,5 @@
 import ApusEtcdAPI
+import ApusKV
 import ApusPrimitives
 import ApusResilience
 import ArgumentParser
@@ -11,9 +12,10 @@ struct Attack: AsyncParsableCommand {
         abstract: "Attacks a control plane of real processes in network namespaces, and checks every answer.",
         discussion: """
             Starts the members with etcd's flags, each in a network and on a disk of its own; clients write and read a few keys at \
-            all of them, watchers follow, while members are killed, paused, cut off and replaced and their disks fill. Then \
-            everything is healed, and the history judged: strict serializability, no acknowledged write lost, none applied \
-            twice, each watcher saw every change once and in order, and all members have the same. Needs root.
+            all of them, watchers follow and leases are held, while members are killed, paused, cut off and replaced, their \
+            disks fill and their clocks jump. Then everything is healed, and the history judged: strict serializability, no \
+            acknowledged write lost, none applied twice, each watcher saw every change once and in order, no lease ended \
+            early or never, and all members have the same. Needs root.
             """)
 
     @Option(help: "The program under attack, with its arguments: 'path/to/apus server', or 'etcd'.")
@@ -42,7 +44,7 @@ struct Attack: AsyncParsableCommand {
 
     func run() async throws {
         guard ProcessInfo.processInfo.environment["APUS_ATTACK_INSIDE"] != nil else { return try enter() }
-        let chosen = try faults.split(separator: ",").map { name in
+        var chosen = try faults.split(separator: ",").map { name in
             guard let fault = Fault(rawValue: String(name)) else {
                 throw ValidationError("There is no fault '\(name)'.")
             }
@@ -54,10 +56,19 @@ struct Attack: AsyncParsableCommand {
             size: members, program: program.split(separator: " ").map(String.init), work: work)
         defer { cluster.stop() }
         try await cluster.waitUntilHealthy(within: .seconds(60))
+        if chosen.contains(.clock), try !cluster.canMoveClocks() {
+            print("no clock is moved: the program does not ask libc for the time of day")
+            chosen.removeAll { $0 == .clock }
+        }
+        let holders = LeaseHolders(endpoints: cluster.endpoints, seed: seed)
         let workload = Workload(endpoints: cluster.endpoints, seed: seed, pause: .milliseconds(pause))
-        let (attacker, log) = try await attack(cluster, workload, chosen)
-        let complaints = HistoryChecker.check(operations: workload.history, log: log, watched: workload.seen)
-        report(workload, attacker, log, complaints)
+        let (attacker, log) = try await attack(cluster, workload, holders, chosen)
+        let begun = ContinuousClock.now
+        let complaints =
+            HistoryChecker.check(operations: workload.history, log: log, watched: workload.seen)
+            + LeaseTerm.check(holders.history)
+        report(workload, holders, attacker, log, complaints)
+        print("judged in \(ContinuousClock.now - begun)")
         guard complaints.isEmpty else { throw ExitCode.failure }
     }
 
@@ -77,16 +88,19 @@ struct Attack: AsyncParsableCommand {
     }
 
     private func attack(
-        _ cluster: Cluster, _ workload: Workload, _ chosen: [Fault]
+        _ cluster: Cluster, _ workload: Workload, _ holders: LeaseHolders, _ chosen: [Fault]
     ) async throws -> (Attacker, [Change]) {
         let begun = ContinuousClock.now
         var attacker = Attacker(cluster, faults: chosen, seed: seed) { text in
             print("\(begun.duration(to: .now).formatted(.units(allowed: [.seconds], width: .narrow))) \(text)")
+            // Also into a file: an hour is long.
+            fflush(nil)
         }
         // Known when the clients have ended: what watchers must see.
         let last = Locked<Int64?>(nil)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             for client in 1...clients { group.addTask { await workload.runClient(client) } }
+            for holder in 1...members { group.addTask { await holders.run(holder) } }
             for watcher in 1...members {
                 group.addTask { await workload.runWatcher(watcher, start: 2) { last.withLock { $0 } } }
             }
@@ -94,7 +108,8 @@ struct Attack: AsyncParsableCommand {
                 try await attacker.run(until: begun + .seconds(seconds))
                 try await cluster.waitUntilHealthy(within: .seconds(90))
                 workload.finish()
-                for _ in 1...clients { try await group.next() }
+                holders.finish()
+                for _ in 1...clients + members { try await group.next() }
                 let log = try await finalLog(cluster)
                 last.withLock { $0 = log.last?.revision ?? 1 }
                 try await TimeSource.continuous.sleep(for: .milliseconds(10))
@@ -102,6 +117,7 @@ struct Attack: AsyncParsableCommand {
                 return (attacker, log)
             } catch {
                 workload.finish()
+                holders.finish()
                 group.cancelAll()
                 throw error
             }
@@ -116,12 +132,7 @@ struct Attack: AsyncParsableCommand {
         for endpoint in cluster.endpoints {
             // Makes sure that the member has come so far.
             _ = try await endpoint.range(Workload.prefix, serializable: false)
-            var log: [Change] = []
-            try await endpoint.watch(from: 1) { response in
-                log += response.events.map(Change.init)
-                return (log.last?.revision ?? 0) < revision
-            }
-            logs.append(log)
+            logs.append(try await self.log(of: endpoint, upTo: revision))
             hashes.insert(try await endpoint.hash(at: revision).hash)
         }
         guard hashes.count == 1, logs.allSatisfy({ $0 == logs[0] }) else {
@@ -132,17 +143,43 @@ struct Attack: AsyncParsableCommand {
         return logs[0]
     }
 
-    private func report(_ workload: Workload, _ attacker: Attacker, _ log: [Change], _ complaints: [String]) {
+    /// A watch of everything tells it; the history of an hour takes several.
+    private func log(of endpoint: Endpoint, upTo revision: Int64) async throws -> [Change] {
+        var log: [Change] = []
+        var known: Int64 = 1
+        while known < revision {
+            let before = known
+            do {
+                try await endpoint.watch(.all, from: known + 1) { response in
+                    let changes = response.events.map(Change.init).filter { $0.revision <= revision }
+                    log += changes.filter { $0.key.hasPrefix(Workload.prefix) }
+                    known = response.events.last?.kv.modRevision ?? known
+                    return known < revision
+                }
+            } catch  where known > before {
+                continue
+            }
+        }
+        return log
+    }
+
+    private func report(
+        _ workload: Workload, _ holders: LeaseHolders, _ attacker: Attacker, _ log: [Change], _ complaints: [String]
+    ) {
         let counts = workload.counts
+        let leases = holders.history
         let done = attacker.done.sorted { $0.key.rawValue < $1.key.rawValue }
         print(
             """
             seed \(seed), \(seconds) s, \(members) members: \(counts.answered) operations answered, \(counts.unknown) without \
-            an answer, \(log.count) changes, \(workload.seen.map(\.changes.count).reduce(0, +)) events watched
+            an answer, \(log.count) changes, \(workload.seen.map(\.changes.count).reduce(0, +)) events watched, \
+            \(leases.count) leases with \(leases.map(\.keepAlives).reduce(0, +)) keep-alives
             faults: \(done.map { "\($0.value) × \($0.key.rawValue)" }.joined(separator: ", "))
             """)
         if complaints.isEmpty {
-            print("strictly serializable, nothing lost, nothing twice, every watcher saw everything once and in order")
+            print(
+                "strictly serializable, nothing lost, nothing twice, every watcher saw everything once and in order, "
+                    + "no lease ended early")
         } else {
             print("BROKEN:\n" + complaints.joined(separator: "\n"))
         }

@@ -79,7 +79,7 @@ final class Cluster: Sendable {
             try await helper.removeMember(member.id)
             return member.id
         }
-        old.destroy()
+        old.discard()
         let members = try await insist {
             let members = try await helper.members()
             let isAdded = members.contains { $0.peerUrls.contains(Server.peerURL(number)) && $0.id != gone }
@@ -112,8 +112,16 @@ final class Cluster: Sendable {
         }
     }
 
+    /// Whether the program sees the time of day that we choose.
+    func canMoveClocks() throws -> Bool {
+        guard let server = self[1] else { return false }
+        try server.moveClock(to: 3_600)
+        defer { try? server.moveClock(to: 0) }
+        return server.clockOffset().map { 3_590...3_610 ~= $0 } ?? false
+    }
+
     func stop() {
-        for server in servers.withLock({ $0 }).values { server.destroy() }
+        for server in servers.withLock({ $0 }).values { server.discard() }
     }
 }
 

@@ -46,6 +46,35 @@ final class Endpoint: Sendable {
         return try await client.unary("\(EtcdService.kv)/Txn", EtcdTxnRequest(transaction), options: Self.options)
     }
 
+    /// - Returns: the lease's ID.
+    func grantLease(seconds: Int64) async throws -> Int64 {
+        let response: EtcdLeaseGrantResponse = try await client.unary(
+            "\(EtcdService.lease)/LeaseGrant", EtcdLeaseGrantRequest.with { $0.ttl = seconds }, options: Self.options)
+        return response.id
+    }
+
+    /// - Returns: the seconds that the lease has now; 0 when there is no such lease.
+    func keepAlive(_ id: Int64) async throws -> Int64 {
+        try await client.bidirectional(
+            "\(EtcdService.lease)/LeaseKeepAlive", request: EtcdLeaseKeepAliveRequest.self,
+            reply: EtcdLeaseKeepAliveResponse.self, options: Self.options
+        ) { call in
+            try await call.requests.send(.with { $0.id = id })
+            guard let response = try await call.replies.next() else {
+                throw Shell.Failure(description: "no answer to a keep-alive")
+            }
+            return response.ttl
+        }
+    }
+
+    func put(_ key: String, lease: Int64) async throws {
+        let request = EtcdPutRequest.with {
+            $0.key = Data(key.utf8)
+            $0.lease = lease
+        }
+        let _: EtcdPutResponse = try await client.unary("\(EtcdService.kv)/Put", request, options: Self.options)
+    }
+
     func status() async throws -> EtcdStatusResponse {
         try await client.unary("\(EtcdService.maintenance)/Status", EtcdStatusRequest(), options: Self.options)
     }
@@ -81,14 +110,16 @@ final class Endpoint: Sendable {
             options: GRPCCallOptions(timeout: .seconds(10)))
     }
 
-    /// Follows the changes of the attack's keys from a revision on, for ten seconds at most, until it fails or `body` says that it
-    /// is enough.
-    func watch(from revision: Int64, _ body: (EtcdWatchResponse) throws -> Bool) async throws {
+    /// Follows the changes of keys from a revision on, for ten seconds at most, until it fails or `body` says that it is enough.
+    func watch(
+        _ keys: KeyRange = .prefix(Bytes(Workload.prefix)), from revision: Int64,
+        _ body: (EtcdWatchResponse) throws -> Bool
+    ) async throws {
         try await client.bidirectional(
             "\(EtcdService.watch)/Watch", request: EtcdWatchRequest.self, reply: EtcdWatchResponse.self,
             options: GRPCCallOptions(timeout: .seconds(10))
         ) { call in
-            let request = WatchRequest(.prefix(Bytes(Workload.prefix)), start: Revision(revision))
+            let request = WatchRequest(keys, start: Revision(revision))
             try await call.requests.send(.with { $0.createRequest = EtcdWatchCreateRequest(request) })
             while let response = try await call.replies.next() {
                 if try !body(response) { return }

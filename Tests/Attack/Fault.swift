@@ -9,8 +9,10 @@ enum Fault: String, CaseIterable, Sendable {
     case kill
     /// Of all at once.
     case killAll = "kill-all"
-    /// SIGSTOP, then SIGCONT: to the member its clock has jumped.
+    /// SIGSTOP, then SIGCONT: to the member every clock has jumped.
     case pause
+    /// The time of day of one member jumps by up to twelve hours, ahead or back, and perhaps back again.
+    case clock
     /// One member and the others don't hear each other.
     case partition
     /// The others don't hear one member, but it hears them.
@@ -73,6 +75,12 @@ struct Attacker {
             cluster[victim]?.signal(SIGSTOP)
             try await rest(200...5_000)
             cluster[victim]?.signal(SIGCONT)
+        case .clock:
+            let offset = Int64.random(in: 60...43_200, using: &random)
+            try cluster[victim]?.moveClock(to: Bool.random(using: &random) ? offset : -offset)
+            try await rest(500...5_000)
+            // Every second time it stays where it is.
+            if Bool.random(using: &random) { try cluster[victim]?.moveClock(to: 0) }
         case .partition: try await cut(others.flatMap { [(victim, $0), ($0, victim)] })
         case .mute: try await cut(others.map { (victim, $0) })
         case .deafen: try await cut(others.map { ($0, victim) })

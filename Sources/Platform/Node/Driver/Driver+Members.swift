@@ -88,15 +88,22 @@ extension Driver {
 
     /// - Parameter member: a peer who told where it listens.
     func met(_ member: Member) {
-        guard known[member.id] == nil, !member.address.isEmpty else { return }
-        known.learn(MemberBook([member]))
+        guard !member.address.isEmpty, !book.removed.contains(member.id) else { return }
+        if known[member.id] == nil { known.learn(MemberBook([member])) }
+        callers.removeAll { $0 == member.id }
+        callers.append(member.id)
+        callers.removeFirst(max(0, callers.count - Self.maximumCallers))
         updatePeers()
     }
 
+    /// Peers that introduced themselves and are answered whether members or not, those of whom it was last.
+    private static let maximumCallers = 16
+
     func updatePeers() {
         let members = raft.configuration.members
-        // Who belongs to nothing yet answers whoever introduced itself.
-        let reachable = members.isEmpty ? known.sorted : members.compactMap { known[$0] }
+        // Who is behind, and has a log that does not tell of today's leader yet, must answer it to get any further.
+        let strangers = callers.filter { !members.contains($0) && !book.removed.contains($0) }
+        let reachable = members.isEmpty ? known.sorted : (members + strangers).compactMap { known[$0] }
         let others = reachable.filter { $0.id != id }
         guard others != peers || book.removed != removedPeers else { return }
         peers = others

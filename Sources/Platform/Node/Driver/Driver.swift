@@ -85,6 +85,8 @@ final class Driver {
 
     // Members.
     var known: MemberBook
+    /// Who introduced itself, in the order of the last time.
+    var callers: [NodeID] = []
     var peers: [Member] = []
     /// What the transport was told of them.
     var removedPeers: [NodeID] = []
