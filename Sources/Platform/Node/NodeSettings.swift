@@ -20,7 +20,8 @@ public struct NodeSettings: Sendable {
     public var maximumWaitingBytes = 64 << 20
     /// A command of more is refused with `.invalidRequest`.
     public var maximumCommandBytes = 1 << 20
-    /// A snapshot is taken when so many bytes of entries were applied since the last one.
+    /// A snapshot is taken when so many bytes of entries were applied since the last one, and a quarter of its size; at the latest
+    /// after 256 MiB.
     public var snapshotAfterBytes = 64 << 20
     /// How long commands are applied before messages and ticks have their turn.
     public var applySlice = Duration.milliseconds(5)

@@ -6,9 +6,14 @@ import Logging
 // It is a copy of values, written and read by a thread of its own while the node goes on.
 extension Driver {
     func takeSnapshotIfDue() {
-        guard bytesSinceSnapshot >= settings.snapshotAfterBytes, !isTakingSnapshot, restoring == nil else { return }
+        // A large state is not written for every few entries: at most four bytes for each of theirs.
+        let due = max(settings.snapshotAfterBytes, min(snapshotBytes / 4, Self.maximumBytesBetweenSnapshots))
+        guard bytesSinceSnapshot >= due, !isTakingSnapshot, restoring == nil else { return }
         takeSnapshot { _ in }
     }
+
+    /// They are in memory, and applied again at a start.
+    private static let maximumBytesBetweenSnapshots = 256 << 20
 
     func takeSnapshot(_ done: @escaping @Sendable (NodeError?) -> Void) {
         guard !isTakingSnapshot, restoring == nil, let metadata = raft.snapshotMetadata(at: appliedIndex) else {
@@ -24,12 +29,17 @@ extension Driver {
             do {
                 // The writer is taken along by the closure and brought back.
                 let sink = Sink(writer)
-                var output = SnapshotOutput { try sink.writer.write($0) }
+                var size = 0
+                var output = SnapshotOutput { bytes in
+                    size += bytes.count
+                    try sink.writer.write(bytes)
+                }
                 try image.write(to: &output)
                 try machine(&output)
                 try output.finish()
                 writer = sink.writer
                 try writer.finish()
+                return size
             } catch {
                 writer.cancel()
                 throw error
@@ -37,7 +47,8 @@ extension Driver {
         } then: { driver, result in
             driver.isTakingSnapshot = false
             switch result {
-            case .success:
+            case .success(let size):
+                driver.snapshotBytes = size
                 driver.raft.snapshotTaken(metadata)
                 driver.storage.keep(driver.raft.snapshotsInUse)
                 driver.metrics.snapshotTaken()

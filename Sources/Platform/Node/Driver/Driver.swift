@@ -80,6 +80,8 @@ final class Driver {
 
     // Snapshots.
     var bytesSinceSnapshot = 0
+    /// The size of the last one that was taken here; 0 for none.
+    var snapshotBytes = 0
     var isTakingSnapshot = false
     var restoring: SnapshotMetadata?
 

@@ -13,6 +13,7 @@ enum ServerProcess {
 
     /// - Throws: `ServerFlaw`, one line for the operator.
     static func run(_ options: ServerOptions) async throws {
+        Allocator.useOneHeap()
         let output = try LogOutput.open(options.log.outputs)
         ApusObservability.bootstrap(
             service: "apus", instance: options.name, logLevel: LogOutput.level(options.log.level), output: output)
