@@ -72,6 +72,27 @@ import Testing
         await again.stop()
     }
 
+    @Test("The leader is told to go by a follower, which is answered before there could be an election")
+    func leaderLeaves() async throws {
+        try await TestCluster.with(members: 3, { $0.electionTimeout = .seconds(4) }) { members in
+            _ = try await members[0].put("a", "b")
+            let status: EtcdStatusResponse = try await members[0].call(
+                "\(EtcdService.maintenance)/Status", EtcdStatusRequest())
+            let list = try await self.members(members[0])
+            let leader = try #require(list.first { $0.id == status.leader })
+            let follower = try #require(zip(members, 0...).first { "m\($0.1)" != leader.name }?.0)
+            let clock = ContinuousClock()
+            let start = clock.now
+            let removed: EtcdMemberRemoveResponse = try await insist {
+                try await follower.call(
+                    "\(EtcdService.cluster)/MemberRemove", EtcdMemberRemoveRequest.with { $0.id = leader.id })
+            }
+            _ = try await follower.put("a", "c")
+            #expect(clock.now - start < .seconds(4))
+            #expect(removed.members.map(\.id) == list.map(\.id).filter { $0 != leader.id })
+        }
+    }
+
     @Test("Who is to join and is not expected is told why")
     func uninvited() async throws {
         let cluster = try await TestCluster(members: 2)

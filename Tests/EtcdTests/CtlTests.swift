@@ -64,7 +64,10 @@ import Testing
         return Outcome(output: text, status: outcome.status)
     }
 
-    private static func run(_ program: URL, _ arguments: [String], input: String) async throws -> Outcome {
+    /// - Parameter withErrors: what it writes to standard error is part of the output.
+    static func run(
+        _ program: URL, _ arguments: [String], input: String = "", withErrors: Bool = false
+    ) async throws -> Outcome {
         let process = Process()
         process.executableURL = program
         process.arguments = arguments
@@ -72,7 +75,7 @@ import Testing
         let (stdin, stdout) = (Pipe(), Pipe())
         process.standardInput = stdin
         process.standardOutput = stdout
-        process.standardError = FileHandle.nullDevice
+        process.standardError = withErrors ? stdout : FileHandle.nullDevice
         try process.run()
         try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
         try stdin.fileHandleForWriting.close()

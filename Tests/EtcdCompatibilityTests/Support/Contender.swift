@@ -18,9 +18,6 @@ enum Contender {
     static let goCases: [String] = []
     static let pythonCases: [String] = []
 
-    /// What is compared of etcdctl.
-    static let etcdctlParts = ["keys", "transactions", "compaction", "leases", "authentication", "snapshots"]
-
     static func server(count: Int = 1) async throws -> EtcdServer {
         try await EtcdServer(program(), count: count, flags: flags)
     }

@@ -36,7 +36,16 @@ extension ControlCore {
     ///
     /// - Throws: `.timeout` and the like: it is tried again.
     func settleMembers() async throws(EtcdError) {
-        for change in try await missingChanges() {
+        let book = try await read(linearizable: true) { machine in machine.cluster }
+        let status: NodeStatus
+        do {
+            status = try await node.status
+        } catch {
+            throw EtcdError(node: error)
+        }
+        // One step each: two members at once would need a joint configuration.
+        for change in ClusterChanges.between(book, status.raft.configuration, status.members) {
+            if case .remove(let leaving) = change { await relieve(leaving, status.raft) }
             do {
                 try await node.change([change])
             } catch let error as NodeError where error.code == .changeUnderWay {
@@ -49,16 +58,20 @@ extension ControlCore {
         }
     }
 
-    /// One step each: two members at once would need a joint configuration.
-    private func missingChanges() async throws(EtcdError) -> [MemberChange] {
-        let book = try await read(linearizable: true) { machine in machine.cluster }
-        let status: NodeStatus
+    /// Lets another voter lead when `leaving` does: who leads and goes is gone before the others hear that it may, and they, and
+    /// whoever asked for it, would have to wait for an election.
+    private func relieve(_ leaving: NodeID, _ status: Status) async {
+        guard status.standing.leader == leaving else { return }
+        let heirs = status.configuration.voters.filter { $0 != leaving }
+        let own = NodeID(memberID)
+        let newest = status.peers.filter { heirs.contains($0.id) && $0.isRecentlyActive }
+            .max { $0.matchIndex < $1.matchIndex }
+        guard let heir = heirs.contains(own) ? own : newest?.id ?? heirs.first else { return }
         do {
-            status = try await node.status
+            try await node.transferLeadership(to: heir)
         } catch {
-            throw EtcdError(node: error)
+            logger.info("the member that leaves leads to its end", metadata: ["error": "\(error)"])
         }
-        return ClusterChanges.between(book, status.raft.configuration, status.members)
     }
 }
 

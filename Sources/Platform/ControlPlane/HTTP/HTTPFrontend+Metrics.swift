@@ -51,12 +51,14 @@ extension HTTPFrontend {
     }
 }
 
-/// Numbers of the replicated state, read at one moment.
+/// Numbers of the replicated state, and of those who watch it, read at one moment on the node's event loop.
 private struct MachineNumbers: Sendable {
     let keys: Int
     let revision: Int64
     let compacted: Int64
     let leases: Int
+    let watches: Int
+    let watchStreams: Int
     let isLearner: Bool
 
     init(_ machine: ControlMachine, _ core: ControlCore) {
@@ -64,6 +66,8 @@ private struct MachineNumbers: Sendable {
         revision = machine.store.revision.rawValue
         compacted = machine.store.compactedRevision.rawValue
         leases = machine.store.leaseCount
+        watches = core.watches.watchCount
+        watchStreams = core.watches.streamCount
         isLearner = machine.cluster[core.memberID]?.isLearner == true
     }
 
@@ -72,6 +76,8 @@ private struct MachineNumbers: Sendable {
         text.gauge("etcd_debugging_mvcc_keys_total", "Keys.", Int64(keys))
         text.gauge("etcd_debugging_mvcc_current_revision", "The revision of the newest change.", revision)
         text.gauge("etcd_debugging_mvcc_compact_revision", "The revision of the last compaction.", compacted)
+        text.gauge("etcd_debugging_mvcc_watcher_total", "Watches of this member.", Int64(watches))
+        text.gauge("etcd_debugging_mvcc_watch_stream_total", "Streams that have watches.", Int64(watchStreams))
         text.gauge("apus_leases", "Leases that are held.", Int64(leases))
     }
 }

@@ -6,17 +6,37 @@ extension SnapshotCommand {
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Say what is in a snapshot: its hash, its revision, how many keys, how large.")
-        @Argument(help: "The file.") var file: String
+        @Argument(help: "The file.") var words: [String] = []
+        @OptionGroup(title: "Global options") var global: GlobalOptions
 
         func run() async throws {
+            guard words.count == 1 else {
+                throw CtlFailure.arguments("snapshot status requires exactly one argument")
+            }
+            let output = try global.output()
             let status: SnapshotArchive.Status
             do {
-                status = try SnapshotArchive.status(of: file)
+                status = try SnapshotArchive.status(of: words[0])
             } catch {
                 throw CtlFailure(.error, "\(error)")
             }
-            let size = GoText.size(Int64(status.totalBytes))
-            print("\(String(status.hash, radix: 16)), \(status.revision), \(status.totalKeys), \(size)")
+            let row = [
+                String(status.hash, radix: 16), "\(status.revision)", "\(status.totalKeys)",
+                GoText.size(Int64(status.totalBytes)),
+            ]
+            try output.show(nil) {
+                "{\"hash\":\(status.hash),\"revision\":\(status.revision),\"totalKey\":\(status.totalKeys)"
+                    + ",\"totalSize\":\(status.totalBytes)}"
+            } simple: {
+                $0.line(row.joined(separator: ", "))
+            } fields: {
+                $0.field("Hash", status.hash)
+                $0.field("Revision", status.revision)
+                $0.field("Keys", status.totalKeys)
+                $0.field("Size", status.totalBytes)
+            } table: {
+                CtlTable(titles: ["hash", "revision", "total keys", "total size"], rows: [row])
+            }
         }
     }
 
