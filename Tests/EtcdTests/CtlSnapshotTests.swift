@@ -69,7 +69,9 @@ import Testing
     @Test(.timeLimit(.minutes(2)))
     func statusIsEtcdctls() async throws {
         for program in [try EtcdProgram.etcd(), try .apus()] {
-            let (_, snapshot) = try await sample(program)
+            let (origin, snapshot) = try await sample(program)
+            // The file is in its folder.
+            defer { withExtendedLifetime(origin) {} }
             for format in ["simple", "json", "fields", "table"] {
                 let theirs = try await CtlTests.run(etcdctl, ["snapshot", "status", snapshot, "-w", format])
                 let ours = try await CtlTests.run(apus, ["ctl", "snapshot", "status", snapshot, "-w", format])
