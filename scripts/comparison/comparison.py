@@ -35,6 +35,7 @@ class Comparison:
         return list(self.pool.map(body, self.sides))
 
     def compare(self, words, body):
+        """`body` gives the exit code and the text of each side, with what is not compared taken out."""
         answers = self.both(body)
         same = answers[0] == answers[1]
         self.rows.append((words, same))
