@@ -21,6 +21,8 @@ PATIENCE = 30
 PORTS = range(20_000, 32_000)
 CERTIFICATES = ("--cacert={folder}/ca.pem", "--cert={folder}/client.pem", "--key={folder}/client.key")
 
+# All that run, for whoever ends early.
+clusters = []
 taken = set()
 taking = threading.Lock()
 
@@ -70,6 +72,7 @@ class Cluster:
             "latePeer": f"http://127.0.0.1:{ports[-1]}"}
         self.ids = {}
         self.processes = {}
+        clusters.append(self)
         if tls:
             self.certify()
             self.flags += [
