@@ -23,10 +23,11 @@ TSAN_SECONDS ?= 20
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
 ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests|NodeTests\.CounterTests|GRPCTests\.MemoryTests|EtcdTests\.FailoverTests|EtcdTests\.ServicesOverEtcdTests|EtcdCompatibilityTests\.|AttackTests\.ClusterAttackTests
 
-.PHONY: help run test attack simulate resilience-figures tsan bench bench-channels bench-grpc bench-kv bench-log bench-raft bench-resilience smoke soak format lint tidy clean
+.PHONY: help run run-cluster test attack simulate resilience-figures tsan bench bench-channels bench-grpc bench-kv bench-log bench-raft bench-resilience smoke soak format lint tidy clean
 
 help:
 	@echo 'make run      build and start the order platform;  PORT=8080 DATA=shop-data CONFIGURATION=debug'
+	@echo 'make run-cluster  the same as 19 processes: three control-plane nodes, two of each service;  PORT=8080 (and 8081) DATA=shop-cluster-data'
 	@echo 'make test     build and run every test'
 	@echo 'make simulate  run Raft clusters with faults, from seeds 1 to SEEDS=2000'
 	@echo 'make attack   attack three members of the control plane, as root;  ATTACK_SECONDS=300 SEED=1'
@@ -41,6 +42,14 @@ run:
 	@scripts/prepare
 	swift build --configuration $(CONFIGURATION) --product shop
 	@exec "$$(swift build --configuration $(CONFIGURATION) --show-bin-path)/shop" run --port $(PORT) --data "$(DATA)"
+
+# Its data are not those of `make run`, which has a registry of its own.
+run-cluster:
+	@scripts/prepare
+	swift build --configuration $(CONFIGURATION) --product apus
+	swift build --configuration $(CONFIGURATION) --product shop
+	@exec "$$(swift build --configuration $(CONFIGURATION) --show-bin-path)/shop" cluster --port $(PORT) \
+		--data "$(if $(filter file,$(origin DATA)),shop-cluster-data,$(DATA))"
 
 test:
 	@scripts/prepare test

@@ -209,11 +209,11 @@ house.app(
     "Shop", product: "shop",
     on: [
         "Primitives", "Channels", "Resilience", "KV", "Observability", "SQL", "Coordination", "RPC", "Hosting",
-        "Gateway", "Transactions",
+        "Gateway", "Transactions", "Etcd",
     ],
     using: [
         .argumentParser, .asyncHTTPClient, .configuration, .crypto, .cryptoExtras, .httpTypes, .hummingbird,
-        .lifecycle, .logging, .metrics, .mustache, .nioCore, .nioHTTP1, .nioPosix,
+        .lifecycle, .logging, .metrics, .mustache, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
     ])
 
 house.app(
@@ -285,7 +285,10 @@ house.tests(
     using: [.lifecycle, .logging])
 house.tests(
     "Shop",
-    on: ["shop", "Primitives", "Resilience", "KV", "SQL", "Coordination", "RPC", "Hosting", "Gateway", "Transactions"],
+    on: [
+        "shop", "apus", "Primitives", "Resilience", "KV", "SQL", "Coordination", "RPC", "Hosting", "Gateway",
+        "Transactions",
+    ],
     support: ["TestSupport"],
     using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore, .nioHTTP1, .nioPosix])
 house.preloaded("AttackClock")

@@ -26,7 +26,7 @@ struct Customer: Sendable {
     }
 
     let client: HTTPClient
-    let url: String
+    let doors: Doors
     let email: String
     var tokens: Tokens
 
@@ -34,40 +34,46 @@ struct Customer: Sendable {
 
     /// Signs up and logs in. Hashing passwords takes its time without optimisation, so this tries again.
     init(_ name: String, client: HTTPClient, url: String) async throws {
+        try await self.init(name, client: client, doors: Doors([url]))
+    }
+
+    init(_ name: String, client: HTTPClient, doors: Doors) async throws {
         self.client = client
-        self.url = url
+        self.doors = doors
         email = "\(name)@example.com"
         let person = ["name": name, "email": email, "password": Self.password]
-        let created = try await Self.untilAnswered { try await Self.call(client, .POST, url + "/users", body: person) }
+        let created = try await Self.untilAnswered {
+            try await Self.call(client, .POST, "/users", at: doors, body: person)
+        }
         // 409: the account was made by a try whose answer was lost.
         guard created.status == 201 || created.status == 409 else {
             throw Unexpected(description: "sign-up: \(created.status) \(created.text)")
         }
-        tokens = try await Self.login(email, client: client, url: url)
+        tokens = try await Self.login(email, client: client, doors: doors)
     }
 
     /// Begins another session.
     mutating func logInAgain() async throws {
-        tokens = try await Self.login(email, client: client, url: url)
+        tokens = try await Self.login(email, client: client, doors: doors)
     }
 
-    private static func login(_ email: String, client: HTTPClient, url: String) async throws -> Tokens {
+    private static func login(_ email: String, client: HTTPClient, doors: Doors) async throws -> Tokens {
         try await untilAnswered(also: [429]) {
-            try await call(client, .POST, url + "/auth/login", body: ["email": email, "password": password])
+            try await call(client, .POST, "/auth/login", at: doors, body: ["email": email, "password": password])
         }.decode()
     }
 
     func refresh() async throws -> Answer {
-        try await Self.call(client, .POST, url + "/auth/refresh", body: ["refresh_token": tokens.refresh])
+        try await Self.call(client, .POST, "/auth/refresh", at: doors, body: ["refresh_token": tokens.refresh])
     }
 
     func logOut() async throws -> Answer {
-        try await Self.call(client, .POST, url + "/auth/logout", token: tokens.access)
+        try await Self.call(client, .POST, "/auth/logout", at: doors, token: tokens.access)
     }
 
     /// - Parameter token: another access token than the own one.
     func get(_ path: String, token: String? = nil) async throws -> Answer {
-        try await Self.call(client, .GET, url + path, token: token ?? tokens.access)
+        try await Self.call(client, .GET, path, at: doors, token: token ?? tokens.access)
     }
 
     func add(_ product: String, quantity: Int) async throws -> Answer {
@@ -81,16 +87,17 @@ struct Customer: Sendable {
             }
         }
         return try await Self.call(
-            client, .POST, url + "/cart", token: tokens.access, body: Line(product: product, quantity: quantity))
+            client, .POST, "/cart", at: doors, token: tokens.access, body: Line(product: product, quantity: quantity))
     }
 
     func takeOut(_ product: String) async throws -> Answer {
-        try await Self.call(client, .DELETE, url + "/cart/\(product)", token: tokens.access)
+        try await Self.call(client, .DELETE, "/cart/\(product)", at: doors, token: tokens.access)
     }
 
     func order(card: String, key: String?) async throws -> Answer {
         try await Self.call(
-            client, .POST, url + "/orders", token: tokens.access, headers: key.map { ["idempotency-key": $0] } ?? [:],
+            client, .POST, "/orders", at: doors, token: tokens.access,
+            headers: key.map { ["idempotency-key": $0] } ?? [:],
             body: ["card_number": card])
     }
 
@@ -129,6 +136,20 @@ struct Customer: Sendable {
     /// Tries again and again, twenty times a second.
     static let patience = RetryPolicy(
         maxAttempts: 2_400, baseDelay: .milliseconds(50), multiplier: 1, maxDelay: .milliseconds(50), jitter: .none)
+
+    /// At the door in use; without an answer the next call uses another one.
+    private static func call(
+        _ client: HTTPClient, _ method: HTTPMethod, _ path: String, at doors: Doors, token: String? = nil,
+        headers: [String: String] = [:], body: (any Encodable & Sendable)? = nil
+    ) async throws -> Answer {
+        let url = doors.url
+        do {
+            return try await call(client, method, url + path, token: token, headers: headers, body: body)
+        } catch {
+            doors.turn(from: url)
+            throw error
+        }
+    }
 
     static func call(
         _ client: HTTPClient, _ method: HTTPMethod, _ url: String, token: String? = nil,

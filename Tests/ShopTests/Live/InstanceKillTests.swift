@@ -37,8 +37,8 @@ extension LiveTests {
                 try await tasks.waitForAll()
             }
             try await client.shutdown()
-            await shop.store.close()
-            let books = try await Books(AuditCopy(of: settings.data))
+            await shop.close()
+            let books = try await Books(await AuditCopy(of: settings.data))
             #expect(books.discrepancies() == [])
         }
 

@@ -17,6 +17,7 @@ final class Record: Sendable {
         var retries = 0
         var answers = 0
         var isFinished = false
+        var disturbances = 0
     }
 
     private let state = Locked(State())
@@ -30,6 +31,14 @@ final class Record: Sendable {
     /// Requests that were answered so far.
     var answers: Int { state.withLock { $0.answers } }
     var isFinished: Bool { state.withLock { $0.isFinished } }
+
+    /// How often the coordination store began or ceased to be away. While it is, a logout is known to a service only as
+    /// far as it has heard of it.
+    var disturbances: Int { state.withLock { $0.disturbances } }
+    var isStoreAway: Bool { disturbances % 2 == 1 }
+
+    /// The coordination store goes away, or is back.
+    func disturb() { state.withLock { $0.disturbances += 1 } }
 
     func finish() { state.withLock { $0.isFinished = true } }
     func answered() { state.withLock { $0.answers += 1 } }

@@ -32,7 +32,7 @@ struct AuditCommand: AsyncParsableCommand {
             flags: .init(data: data), environment: environment.filter { $0.key == "SHOP_DATA" })
         let books: Books
         do {
-            books = try await Books(AuditCopy(of: settings.data))
+            books = try await Books(await AuditCopy(of: settings.data))
         } catch {
             StandardError.print("shop audit: \(error)")
             throw ExitCode(2)

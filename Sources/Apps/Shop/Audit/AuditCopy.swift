@@ -23,14 +23,14 @@ final class AuditCopy: Sendable {
     private let databases: [File: SQLiteDatabase]
 
     /// - Throws: `Failure`, with a line for a person.
-    init(of data: URL) throws {
+    init(of data: URL) async throws {
         let path = data.path(percentEncoded: false)
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
             throw Failure(description: "there is no folder \(path)")
         }
         // Held until everything is copied: a shop that began to write in between would leave a copy of two moments.
-        let lock = try FolderLock(data)
+        let lock = try await Self.lock(data)
         defer { withExtendedLifetime(lock) {} }
         let missing = File.allCases.filter {
             !FileManager.default.fileExists(atPath: data.appending(path: $0.rawValue).path(percentEncoded: false))
@@ -63,6 +63,22 @@ final class AuditCopy: Sendable {
     func database(_ file: File) -> SQLiteDatabase {
         guard let database = databases[file] else { preconditionFailure("every file was opened") }
         return database
+    }
+
+    /// Keeps shops off the folder; one that nobody has run in yet stays as it is.
+    private static func lock(_ data: URL) async throws -> FileLock? {
+        let path = FolderTenancy.registryLock(data)
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        do {
+            // Another audit has it for a moment.
+            return try await FileLock(path, .alone, isOwner: false)
+        } catch let held as FileLock.Held {
+            throw Failure(
+                description: "a shop runs on \(data.path(percentEncoded: false)) (process \(held.owner)), and its "
+                    + "orders are on their way; stop it first")
+        } catch {
+            throw Failure(description: "\(path) cannot be locked: \(error)")
+        }
     }
 
     private static func open(_ data: URL, in folder: URL) throws -> [File: SQLiteDatabase] {

@@ -6,7 +6,7 @@ import ServiceLifecycle
 /// Builds an instance of the auth service.
 enum AuthHost {
     static func make(_ platform: ShopPlatform) async throws -> ServiceHost {
-        let config = platform.config(AuthTunable.all.defaults)
+        let config = platform.config()
         let client = platform.client
         let service = AuthService(
             database: try await platform.openDatabase(AuthService.migrations), revocations: platform.store,

@@ -9,7 +9,8 @@ enum DashboardHost {
         let source = DashboardSource(platform)
         let snapshots = FreshValue(maxAge: .seconds(1)) { await source.snapshot() }
         let settings = SettingsRoutes(desk: platform.controls.settings)
-        return platform.host { router in
+        // It is built after the services of this process.
+        return platform.host(services: platform.configsOfOthers()) { router in
             settings.add(to: router)
             router.get("/") { _, _ in
                 let html = page.html(DashboardView(await snapshots.value))

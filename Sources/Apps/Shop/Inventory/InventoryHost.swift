@@ -5,7 +5,7 @@ import ServiceLifecycle
 /// Builds an instance of the inventory.
 enum InventoryHost {
     static func make(_ platform: ShopPlatform) async throws -> ServiceHost {
-        let config = platform.config(InventoryTunable.all.defaults)
+        let config = platform.config()
         let service = InventoryService(
             database: try await platform.openDatabase(InventoryService.migrations), tunables: Tunables(config),
             clock: platform.clock)

@@ -19,6 +19,12 @@ enum Announcement {
             """
     }
 
+    /// Where somebody on this machine finds a gateway that listens on `host`.
+    static func url(host: String, port: Int) -> String {
+        let host = ["0.0.0.0", "::"].contains(host) ? "127.0.0.1" : host
+        return host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
+    }
+
     /// Lines for a POSIX shell with curl and sed.
     static func journey(url: String) -> String {
         #"""
@@ -33,7 +39,7 @@ enum Announcement {
 }
 
 extension String {
-    fileprivate func padded(to width: Int) -> String {
+    func padded(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - count))
     }
 }

@@ -18,6 +18,10 @@ struct RunCommand: AsyncParsableCommand {
             Exits with 0 after a signal, 1 when it cannot start (the port or the folder is in use, the folder cannot be \
             written, a file is damaged; one line says which), 64 for a wrong flag.
 
+            With --endpoints the registry, the settings and the ended sessions are on a control plane (`apus server` or \
+            etcd), and the shop may run as many processes on one data folder, with each instance in one of them; `shop \
+            cluster` starts them all.
+
             With SHOP_FAULTS=1 in the environment an operator can make services slow or failing, to see what the others \
             make of it (docs/shop.md).
 
@@ -26,6 +30,8 @@ struct RunCommand: AsyncParsableCommand {
               shop --port 9000 --instances 2        two instances of each service
               shop --instances order=2,inventory=3  more of some
               shop --only order,inventory           these two services alone
+              shop --only order --number 2 --endpoints http://127.0.0.1:2379
+                                                    order-2, beside other processes
             """)
 
     @Option(
@@ -68,6 +74,16 @@ struct RunCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "The number of the first instance here, for a shop of several processes.",
+            discussion: "1 to 999; order-2 is --only order --number 2. Environment: SHOP_NUMBER. Default: 1.",
+            valueName: "number"))
+    var number: String?
+
+    @OptionGroup(title: "Control plane")
+    var controlPlane: ControlPlaneOptions
+
+    @Option(
+        help: ArgumentHelp(
             "How much is logged, as JSON on standard error.",
             discussion: """
                 One of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")). \
@@ -93,7 +109,8 @@ struct RunCommand: AsyncParsableCommand {
     private func settings() throws -> RunSettings {
         try RunSettings(
             flags: .init(
-                host: host, port: port, data: data, only: only, instances: instances, logLevel: logLevel),
+                host: host, port: port, data: data, only: only, instances: instances, number: number,
+                logLevel: logLevel, controlPlane: controlPlane.given),
             environment: ProcessInfo.processInfo.environment)
     }
 }

@@ -11,6 +11,10 @@ struct RunSettings: Sendable, Equatable {
     var parts = Set(ShopPart.allCases)
     var instances = InstancePlan()
     var logLevel = Logger.Level.notice
+    /// What this process shares with the other processes of the shop; nil when it is the only one.
+    var controlPlane: ControlPlaneAccess?
+    /// The number of the first instance of each service here. All processes of a shop together give each number once.
+    var firstNumber = 1
     /// Whether faults can be switched on, for tests of what the shop bears.
     var allowsFaults = false
 
@@ -21,7 +25,9 @@ struct RunSettings: Sendable, Equatable {
         var data: String?
         var only: String?
         var instances: String?
+        var number: String?
         var logLevel: String?
+        var controlPlane = ControlPlaneAccess.Given()
     }
 
     init() {}
@@ -50,6 +56,17 @@ struct RunSettings: Sendable, Equatable {
         if let (text, name) = Self.pick(flags.instances, "--instances", environment, "SHOP_INSTANCES") {
             instances = try InstancePlan(text, from: name, among: parts)
         }
+        controlPlane = try ControlPlaneAccess(flags: flags.controlPlane, environment: environment)
+        if let (text, name) = Self.pick(flags.number, "--number", environment, "SHOP_NUMBER") {
+            guard let number = Int(text), (1...999).contains(number) else {
+                throw ValidationError("\(name): '\(text)' is not the number of an instance; give 1 to 999")
+            }
+            guard number == 1 || controlPlane != nil else {
+                throw ValidationError(
+                    "\(name): several processes need a control plane in common; say where it is with --endpoints")
+            }
+            firstNumber = number
+        }
         if let (text, name) = Self.pick(flags.logLevel, "--log-level", environment, "SHOP_LOG_LEVEL") {
             guard let level = Logger.Level(rawValue: text.lowercased()) else {
                 let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
@@ -65,7 +82,7 @@ struct RunSettings: Sendable, Equatable {
         }
     }
 
-    private static func pick(
+    static func pick(
         _ flag: String?, _ flagName: String, _ environment: [String: String], _ variable: String
     ) -> (text: String, name: String)? {
         if let flag { return (flag, flagName) }
@@ -85,4 +102,15 @@ struct RunSettings: Sendable, Equatable {
         }
         return parts
     }
+}
+
+extension RunSettings {
+    /// What the instances of a part are called in this process.
+    func names(of part: ShopPart) -> [String] {
+        guard parts.contains(part) else { return [] }
+        return (0..<instances.count(of: part)).map { "\(part.rawValue)-\(firstNumber + $0)" }
+    }
+
+    /// All instances of this process.
+    var names: [String] { ShopPart.allCases.flatMap { names(of: $0) } }
 }

@@ -9,25 +9,32 @@ import ServiceLifecycle
 
 /// The parts of a shop in one process, ready to run: a store that they register in, the services, and the gateway.
 struct ShopApplication: Sendable {
-    let store: EmbeddedStore
+    let store: any CoordinationStore & Service
     let directory: ServiceDirectory
     let controls: ShopControls
     let members: [ShopMember]
     let gateway: Gateway?
+    private let tenancy: FolderTenancy?
 
     /// Opens what is in the data folder and builds every part.
     init(_ settings: RunSettings, clock: WallClock = .system, logger: Logger) async throws {
         try DataFolder.prepare(settings.data)
-        store = try DataFolder.openStore(settings.data)
-        // Whoever registered in this store ran in a process that is gone: what its ports are now, nobody knows.
-        _ = try await store.delete(DeleteRangeRequest(.prefix(ServiceInstance.keyPrefix)))
+        if let controlPlane = settings.controlPlane {
+            tenancy = try await FolderTenancy(settings.data, instances: settings.names)
+            store = try controlPlane.openStore(logger: logger)
+        } else {
+            tenancy = nil
+            store = try DataFolder.openStore(settings.data)
+            // Whoever registered in this store ran in a process that is gone: what its ports are now, nobody knows.
+            _ = try await store.delete(DeleteRangeRequest(.prefix(ServiceInstance.keyPrefix)))
+        }
         directory = ServiceDirectory(store: store, logger: logger)
         controls = ShopControls(store: store, allowsFaults: settings.allowsFaults, logger: logger)
         let client = PeerClient(ServiceClient(directory: directory), controls: controls)
         var members: [ShopMember] = []
         for part in ShopPart.services where settings.parts.contains(part) {
-            for number in 1...settings.instances.count(of: part) {
-                let instance = ShopInstance(part: part, id: "\(part.rawValue)-\(number)")
+            for name in settings.names(of: part) {
+                let instance = ShopInstance(part: part, id: name)
                 let platform = ShopPlatform(
                     instance: instance, store: store, directory: directory, client: client, data: settings.data,
                     clock: clock, logger: logger, controls: controls)
@@ -48,6 +55,12 @@ struct ShopApplication: Sendable {
         services += members as [any Service]
         if let gateway { services.append(GatewayAfter(members: members, directory: directory, gateway: gateway)) }
         return services
+    }
+
+    /// Lets go of the data folder, after the end of all services.
+    func close() async {
+        if let store = store as? EmbeddedStore { await store.close() }
+        tenancy?.end()
     }
 
     /// Returns when every instance has registered itself, is known, and the gateway listens.

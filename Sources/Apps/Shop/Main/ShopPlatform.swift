@@ -43,8 +43,17 @@ struct ShopPlatform: Sendable {
     }
 
     /// The live settings of this service, in the namespace of its name. It is a `Service`: hand it to `host`.
-    func config(_ defaults: [String: SettingValue]) -> ConfigCenter {
-        let center = ConfigCenter(store: store, namespace: instance.service, defaults: defaults, logger: logger)
+    func config() -> ConfigCenter { config(of: instance.part) }
+
+    /// The settings of services that run elsewhere, so that an operator can change them here. They are `Service`s, too.
+    func configsOfOthers() -> [ConfigCenter] {
+        ShopPart.services.filter { !$0.settings.isEmpty && !controls.settings.knows($0.rawValue) }.map {
+            config(of: $0)
+        }
+    }
+
+    private func config(of part: ShopPart) -> ConfigCenter {
+        let center = ConfigCenter(store: store, namespace: part.rawValue, defaults: part.settings, logger: logger)
         controls.settings.add(center)
         return center
     }

@@ -28,14 +28,14 @@ enum ShopProcess {
             configuration.maximumGracefulShutdownDuration = shutdownLimit
             configuration.maximumCancellationDuration = .seconds(10)
             try await ServiceGroup(configuration: configuration).run()
-            await shop.store.close()
+            await shop.close()
         } catch let error as any CustomStringConvertible & Error {
             throw StartFailure(description: "\(error)")
         }
     }
 
     /// Looks whether the gateway will be able to listen, before anything else is begun.
-    private static func checkAddress(_ host: String, _ port: Int) async throws {
+    static func checkAddress(_ host: String, _ port: Int) async throws {
         do {
             let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -70,8 +70,10 @@ private struct Announcer: Service {
             instances.append((member.instance.id, try await member.host.boundAddress.url))
         }
         let port = try await shop.gateway?.boundAddress.port ?? settings.port
-        let host = ["0.0.0.0", "::"].contains(settings.host) ? "127.0.0.1" : settings.host
-        let url = host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
+        let url = Announcement.url(host: settings.host, port: port)
+        if settings.parts != Set(ShopPart.allCases), shop.gateway != nil {
+            instances += settings.names(of: .gateway).map { ($0, url) }
+        }
         return Announcement.text(
             url: url, instances: instances, isWhole: settings.parts == Set(ShopPart.allCases))
     }

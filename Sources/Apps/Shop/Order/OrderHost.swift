@@ -21,7 +21,7 @@ enum OrderHost {
         platform.controls.policies.add(ShopPolicies.orderSteps, builtIn: budget) {
             coordinator.update(retryBudget: $0.retryBudget)
         }
-        let config = platform.config(OrderSettings.defaults)
+        let config = platform.config()
         let service = OrderService(
             store: store, peers: peers, coordinator: coordinator, saga: saga,
             fingerprint: try CardFingerprint(file: platform.file("order.key")), clock: platform.clock,

@@ -5,7 +5,7 @@ import ServiceLifecycle
 /// Builds an instance of the payment service.
 enum PaymentHost {
     static func make(_ platform: ShopPlatform) async throws -> ServiceHost {
-        let config = platform.config(PaymentTunable.all.defaults)
+        let config = platform.config()
         let vault = CardVault(key: try CardVault.loadOrCreateKey(path: platform.file("payment.key")))
         let service = PaymentService(
             database: try await platform.openDatabase(PaymentService.migrations), vault: vault,

@@ -2,7 +2,7 @@ import ApusCoordination
 import ApusPrimitives
 import ApusRPC
 
-/// The settings of every service in this process, for an operator to see and to change.
+/// The settings of every service, for an operator to see and to change.
 final class SettingsDesk: Sendable {
     /// Says what is wrong with the text of a setting; nil when nothing is.
     typealias Check = @Sendable (_ key: String, _ text: String) -> String?
@@ -30,6 +30,9 @@ final class SettingsDesk: Sendable {
     func add(_ center: ConfigCenter, check: @escaping Check = { _, _ in nil }) {
         drawers.withLock { $0[center.namespace] = $0[center.namespace] ?? Drawer(center: center, check: check) }
     }
+
+    /// Whether there are settings of this name.
+    func knows(_ namespace: String) -> Bool { drawers.withLock { $0[namespace] != nil } }
 
     var settings: [Setting] {
         drawers.withLock { $0 }.sorted { $0.key < $1.key }.flatMap { namespace, drawer in

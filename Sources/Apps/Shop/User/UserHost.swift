@@ -3,7 +3,7 @@ import ApusHosting
 /// Builds an instance of the user service.
 enum UserHost {
     static func make(_ platform: ShopPlatform) async throws -> ServiceHost {
-        let config = platform.config(UserTunable.all.defaults)
+        let config = platform.config()
         let verifier = TokenVerifier.make(platform)
         let service = UserService(
             database: try await platform.openDatabase(UserService.migrations), tunables: Tunables(config),
