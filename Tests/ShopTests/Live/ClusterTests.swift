@@ -117,7 +117,11 @@ extension LiveTests {
         private static func leader(of urls: [String]) async throws -> Int {
             struct Status: Decodable {
                 struct Header: Decodable {
-                    let member_id: String
+                    let member: String
+
+                    enum CodingKeys: String, CodingKey {
+                        case member = "member_id"
+                    }
                 }
 
                 let header: Header
@@ -129,7 +133,7 @@ extension LiveTests {
                     let answer = try await Customer.call(
                         HTTPClient.shared, .POST, "\(url)/v3/maintenance/status", body: [String: String]())
                     let status = try answer.decode(Status.self)
-                    if status.leader == status.header.member_id { found = index }
+                    if status.leader == status.header.member { found = index }
                 }
                 return found != nil
             }
