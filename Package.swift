@@ -290,7 +290,10 @@ house.tests(
         "Transactions",
     ],
     support: ["TestSupport"],
-    using: [.asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore, .nioHTTP1, .nioPosix])
+    using: [
+        .argumentParser, .asyncHTTPClient, .crypto, .hummingbird, .jwtKit, .lifecycle, .logging, .nioCore, .nioHTTP1,
+        .nioPosix,
+    ])
 house.preloaded("AttackClock")
 house.program(
     "Attack", product: "attack", on: ["Primitives", "Resilience", "KV", "GRPC", "EtcdAPI"],

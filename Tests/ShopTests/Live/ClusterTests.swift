@@ -1,4 +1,5 @@
 import ApusPrimitives
+import ApusRPC
 import AsyncHTTPClient
 import Foundation
 import NIOHTTP1
@@ -34,6 +35,7 @@ extension LiveTests {
                     try await cluster.kill(gateway)
                 }
             }
+            try await theOperatorReachesEveryProcess(cluster)
             #expect(try await cluster.end(SIGINT) == 0, "\(cluster.log)")
             try await checkEnd(of: cluster)
         }
@@ -95,6 +97,22 @@ extension LiveTests {
                 Issue.record("seed \(seed): \(error)\n\(cluster.output)\n\(cluster.log)")
             }
             try await client.shutdown()
+        }
+
+        /// What is set at the one page holds in the processes of a service, which are others.
+        private func theOperatorReachesEveryProcess(_ cluster: LiveCluster) async throws {
+            let page = try #require(cluster.url(of: "dashboard-2"))
+            let keeper = Operator(client: HTTPClient.shared, url: "\(page)/internal/settings")
+            let customer = try await Customer("late", client: HTTPClient.shared, doors: Doors(cluster.doors))
+            #expect(try await keeper.set("order", "accepting", to: .bool(false)).status == 200)
+            // By both: chance decides whom the gateway asks.
+            for _ in 0..<6 {
+                try await eventually {
+                    try await customer.order(card: TestCard.approves.rawValue, key: "late").text.contains(
+                        "order.accepting")
+                }
+            }
+            #expect(try await keeper.reset("order", "accepting").status == 200)
         }
 
         /// No process is left, and the books are right.

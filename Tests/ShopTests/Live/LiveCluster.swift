@@ -44,6 +44,9 @@ final class LiveCluster: Sendable {
         }
     }
 
+    /// Where a member was at the start.
+    func url(of name: String) -> String? { members.first { $0.name == name }?.url }
+
     /// The number of the process that a member runs as now.
     func process(of name: String) throws -> Int32 {
         guard let member = members.last(where: { $0.name == name }) else {

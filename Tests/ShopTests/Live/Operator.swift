@@ -9,6 +9,11 @@ struct Operator: Sendable {
     let client: HTTPClient
     let url: String
 
+    init(client: HTTPClient, url: String) {
+        self.client = client
+        self.url = url
+    }
+
     init(of shop: LiveShop, client: HTTPClient) throws {
         self.client = client
         guard let port = shop.instances.first(where: { $0.id == "dashboard-1" })?.port else {

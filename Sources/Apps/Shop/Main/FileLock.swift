@@ -21,23 +21,18 @@ final class FileLock: Sendable {
     /// - Parameter isOwner: makes the file if it is not there, and writes the number of this process into it.
     /// - Throws: `Held`, `POSIXError`, `CancellationError`.
     init(_ path: String, _ kind: Kind, isOwner: Bool = true, patience: Duration = .seconds(2)) async throws {
-        let flags = isOwner ? O_RDWR | O_CREAT : O_RDONLY
-        descriptor = open(path, flags | O_CLOEXEC, 0o600)
+        // What is thrown from here on is followed by `deinit`, which closes it.
+        descriptor = open(path, (isOwner ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-        do {
-            let end = ContinuousClock.now + patience
-            while flock(descriptor, (kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0 {
-                guard errno == EWOULDBLOCK || errno == EINTR else {
-                    throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
-                }
-                guard ContinuousClock.now < end else {
-                    throw Held(owner: (try? String(contentsOfFile: path, encoding: .utf8)) ?? "")
-                }
-                try await Task.sleep(for: .milliseconds(20))
+        let end = ContinuousClock.now + patience
+        while flock(descriptor, (kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0 {
+            guard errno == EWOULDBLOCK || errno == EINTR else {
+                throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
             }
-        } catch {
-            close(descriptor)
-            throw error
+            guard ContinuousClock.now < end else {
+                throw Held(owner: (try? String(contentsOfFile: path, encoding: .utf8)) ?? "")
+            }
+            try await Task.sleep(for: .milliseconds(20))
         }
         guard isOwner else { return }
         let text = Array("\(ProcessInfo.processInfo.processIdentifier)".utf8)
@@ -47,6 +42,6 @@ final class FileLock: Sendable {
     }
 
     deinit {
-        close(descriptor)
+        if descriptor >= 0 { close(descriptor) }
     }
 }
