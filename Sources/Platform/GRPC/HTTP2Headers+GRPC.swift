@@ -50,6 +50,18 @@ extension HTTP2Headers {
         return error
     }
 
+    /// As `metadata[name]`.
+    func metadataText(_ name: StaticString) -> String? {
+        for index in 0..<count {
+            switch known(at: index) {
+            case .other, .traceparent, .authorization:
+                if withName(at: index, { $0.equals(name) }) { return value(at: index) }
+            default: break
+            }
+        }
+        return nil
+    }
+
     /// What is not gRPC's own.
     var metadata: GRPCMetadata {
         var metadata = GRPCMetadata()

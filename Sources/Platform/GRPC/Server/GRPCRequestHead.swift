@@ -19,6 +19,9 @@ public struct GRPCRequestHead: Sendable {
     /// What the caller sent along. Made when asked for.
     public var metadata: GRPCMetadata { headers.metadata }
 
+    /// The first text in the metadata under this name, which is in lower case; nil for none. Makes nothing of the rest.
+    public func text(_ name: StaticString) -> String? { headers.metadataText(name) }
+
     /// What the caller calls this server.
     public var authority: String? { headers.string(.authority) }
     public var userAgent: String? { headers.string(.userAgent) }
