@@ -55,6 +55,32 @@ import Testing
         #expect(try store.keys() == ["b", "c"])
     }
 
+    @Test func stepsDoTogetherWhatOneCompactionDoes() throws {
+        var random = SeededRandom(seed: 7)
+        var store = KVStore()
+        for count in 0..<3_000 {
+            let key = Bytes("\(Int.random(in: 0..<40, using: &random))")
+            if count % 5 == 0 { _ = try store.delete(.key(key)) } else { try store.put(key, Bytes("\(count)")) }
+        }
+        let target = Revision(store.revision.rawValue - 100)
+        var whole = store
+        try whole.compact(at: target)
+        var steps = 0
+        while store.compactedRevision < target {
+            let next = store.compactionStep(towards: target, changes: 50)
+            #expect(next.rawValue - store.compactedRevision.rawValue <= 51)
+            try store.compact(at: next)
+            steps += 1
+        }
+        #expect(steps > 30)
+        #expect(store.storedBytes == whole.storedBytes)
+        #expect(store.history.map(\.kv) == whole.history.map(\.kv))
+        #expect(try store.hash() == whole.hash())
+        // What would be refused is left as it is, to be refused.
+        #expect(store.compactionStep(towards: target, changes: 50) == target)
+        #expect(store.compactionStep(towards: Revision(1 << 40), changes: 50) == Revision(1 << 40))
+    }
+
     @Test func revisionZeroCanBeCompactedOnceAsInEtcd() throws {
         var store = try Self.filled()
         try store.compact(at: .zero)

@@ -19,6 +19,18 @@ extension KVStore {
         log.removeAll(below: .start(of: main))
     }
 
+    /// The first of the compactions that together do what one at `target` does: what each takes is proportional to the changes that
+    /// it gives up, so that nobody has to wait for all at once.
+    ///
+    /// - Parameter changes: how many it gives up at most, unless a single revision has more.
+    /// - Returns: `target`, when that is no further away, or would be refused.
+    public func compactionStep(towards target: Revision, changes: Int) -> Revision {
+        guard target.rawValue > compacted, target.rawValue <= current else { return target }
+        var cursor = log.cursor(at: changes)
+        guard let next = cursor.next()?.value.point.main else { return target }
+        return Revision(min(target.rawValue, max(next - 1, compacted + 1)))
+    }
+
     /// Removes the version that `record` replaced before the compacted revision. There is one at most: what came before
     /// that one went with it. A created key has replaced nothing, and the deletion before it goes by itself.
     private mutating func dropPredecessor(of record: Record) {

@@ -56,7 +56,12 @@ struct AutoCompactor: Service {
     private func compact(at revision: Int64) async -> Bool {
         guard core.node.standing.role == .leader else { return false }
         do throws(EtcdError) {
-            _ = try await core.propose(.kv(.compact(Revision(revision)), Caller(user: "root", authRevision: 0)))
+            let result = await withCheckedContinuation { continuation in
+                core.compact(at: Revision(revision), Caller(user: "root", authRevision: 0)) {
+                    continuation.resume(returning: $0)
+                }
+            }
+            _ = try result.get().result.get()
             core.logger.info("compacted by itself", metadata: ["revision": "\(revision)"])
             return true
         } catch {

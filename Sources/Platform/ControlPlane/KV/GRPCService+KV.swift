@@ -108,8 +108,12 @@ extension ControlCore {
         _ request: EtcdCompactionRequest, _ head: GRPCRequestHead, _ answer: GRPCAnswer
     ) {
         asCaller(head, answer) { caller in
-            self.propose(.kv(.compact(Revision(request.revision)), caller), answer) {
-                _, header -> EtcdCompactionResponse? in .with { $0.header = header }
+            self.compact(at: Revision(request.revision), caller) { result in
+                answer.attempt {
+                    let applied = try result.get()
+                    _ = try applied.result.get()
+                    answer.succeed(EtcdCompactionResponse.with { $0.header = self.header(applied.revision) })
+                }
             }
         }
     }

@@ -29,6 +29,8 @@ final class PeerLink {
     private var queuedSince = NIODeadline.now()
     private var lost: UInt64 = 0
     private var lastError: String?
+    /// What somebody was told to correct.
+    private var lastComplaint: String?
     private var isLossTold = false
 
     init(to peer: Member, lane: Lane, hub: TCPHub) {
@@ -166,6 +168,7 @@ final class PeerLink {
         state = .open(channel)
         failures = 0
         lastError = nil
+        lastComplaint = nil
         isLossTold = false
         flush()
     }
@@ -183,8 +186,9 @@ final class PeerLink {
     /// As patient as can be, and logged once: somebody has to correct something.
     private func needsCorrection(_ what: Logger.Message, _ reason: String) {
         failures = 30
-        // The other connections to the peer fail alike.
-        if lastError != reason, lane == .messages {
+        // The other connections to the peer fail alike, and the same cause may show as an alert or as a lost connection.
+        if lastComplaint != "\(what)", lane == .messages {
+            lastComplaint = "\(what)"
             hub.logger.error(what, metadata: ["node": "\(hub.id)", "peer": "\(peer)", "reason": "\(reason)"])
         }
         lastError = reason
