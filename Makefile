@@ -21,7 +21,7 @@ SOAK_SECONDS ?= 240
 TSAN_SECONDS ?= 20
 
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
-ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests|NodeTests\.CounterTests|GRPCTests\.MemoryTests|EtcdTests\.FailoverTests|EtcdTests\.ServicesOverEtcdTests|EtcdCompatibilityTests\.|AttackTests\.ClusterAttackTests
+ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests|NodeTests\.CounterTests|GRPCTests\.MemoryTests|EtcdTests\.FailoverTests|EtcdTests\.ServicesOverEtcdTests|EtcdCompatibilityTests\.|AttackTests\.ClusterAttackTests|ApusTests\.BadInput
 
 .PHONY: help run run-cluster test attack simulate resilience-figures tsan bench bench-channels bench-grpc bench-kv bench-log bench-raft bench-resilience smoke soak format lint tidy clean
 

@@ -220,7 +220,8 @@ house.app(
     "apus", product: "apus",
     on: ["Primitives", "Channels", "GRPC", "EtcdAPI", "Observability", "ControlPlane", "Etcd"],
     using: [
-        .argumentParser, .crypto, .lifecycle, .logging, .nioCore, .nioSSL, .protobuf, .swiftASN1, .x509, .yams,
+        .argumentParser, .crypto, .lifecycle, .logging, .nioCore, .nioPosix, .nioSSL, .protobuf, .swiftASN1, .x509,
+        .yams,
     ])
 
 house.example("Hello", product: "hello", on: ["Hosting"], using: [.hummingbird])
@@ -300,7 +301,8 @@ house.program(
     using: [.argumentParser, .protobuf])
 house.tests("Attack", on: ["attack", "apus"], support: ["TestSupport"])
 house.tests(
-    "Apus", on: ["apus", "GRPC", "EtcdAPI", "ControlPlane"], support: ["TestSupport"], using: [.nioSSL, .protobuf])
+    "Apus", on: ["apus", "Primitives", "Resilience", "GRPC", "EtcdAPI", "ControlPlane"], support: ["TestSupport"],
+    using: [.nioCore, .nioSSL, .protobuf])
 house.tests(
     "EtcdCompatibility", on: ["apus", "Primitives", "GRPC", "EtcdAPI"], support: ["TestSupport"], using: [.protobuf],
     except: ["Clients"])

@@ -110,6 +110,17 @@ import Testing
                 "--client-cert-auth needs --trusted-ca-file: who signs the certificates that count?"
             ),
             (["--auth-token=jwt,pub-key=x"], "--auth-token: 'jwt,pub-key=x' is not offered; only simple tokens are"),
+            (
+                ["--peer-cert-allowed-cn=a"],
+                "--peer-cert-allowed-cn and --peer-cert-allowed-hostname need --peer-trusted-ca-file: no certificate is asked for"
+            ),
+            (
+                [
+                    "--listen-peer-urls=http://127.0.0.1:1,https://127.0.0.1:2", "--peer-cert-file=c",
+                    "--peer-key-file=k",
+                ],
+                "--listen-peer-urls: http and https together; give one of them"
+            ),
             (["--bcrypt-cost=3"], "--bcrypt-cost: 3 is out of range; from 4 to 31 rounds, as a power of two"),
             (
                 ["--discovery=http://x"],

@@ -107,6 +107,34 @@ import Testing
         #expect(unwritable.lines.count == 1)
     }
 
+    @Test func `it listens on all of its URLs, for clients and for peers`() async throws {
+        let folder = try TemporaryDirectory()
+        let ports = try await freePorts(4)
+        let urls = ports.map { "http://127.0.0.1:\($0)" }
+        let server = try Running([
+            "--data-dir", folder.file("data"), "--listen-client-urls", urls[0...1].joined(separator: ","),
+            "--advertise-client-urls", urls[0], "--listen-peer-urls", urls[2...3].joined(separator: ","),
+            "--initial-advertise-peer-urls", urls[3], "--initial-cluster", "default=\(urls[3])", "--log-outputs",
+            folder.file("log"),
+        ])
+        for port in ports {
+            try await eventually {
+                guard let connection = try? await RawConnection.connect(port: port) else { return false }
+                await connection.close()
+                return true
+            }
+        }
+        for port in ports[0...1] {
+            try await eventually {
+                try await RawConnection.exchange(
+                    "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", port: port
+                ).status == 200
+            }
+        }
+        kill(server.process.processIdentifier, SIGTERM)
+        #expect(server.end().status == 0)
+    }
+
     @Test func `an address in use is named`() async throws {
         let folder = try TemporaryDirectory()
         let first = try Running(ports(in: folder) + ["--log-outputs", folder.file("log")])

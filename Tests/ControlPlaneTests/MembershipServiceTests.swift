@@ -93,6 +93,28 @@ import Testing
         }
     }
 
+    @Test("A change that could leave too few is refused, unless the check was turned off", arguments: [true, false])
+    func strict(isStrict: Bool) async throws {
+        try await TestCluster.with(members: 2) { settings in
+            settings.strictReconfigurationCheck = isStrict
+        } _: { members in
+            func add(_ url: String) async throws {
+                let _: EtcdMemberAddResponse = try await members[0].call(
+                    "\(EtcdService.cluster)/MemberAdd", EtcdMemberAddRequest.with { $0.peerUrls = [url] })
+            }
+            try await insist { try await add("http://127.0.0.1:1") }
+            // Two of three have started. Another one would make that two of four.
+            do {
+                try await add("http://127.0.0.1:2")
+                #expect(!isStrict)
+            } catch let error as GRPCError {
+                #expect(isStrict)
+                #expect(error.code == .failedPrecondition)
+                #expect(error.message == "etcdserver: re-configuration failed due to not enough started members")
+            }
+        }
+    }
+
     @Test("Who is to join and is not expected is told why")
     func uninvited() async throws {
         let cluster = try await TestCluster(members: 2)

@@ -1,5 +1,6 @@
 import ApusPrimitives
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import ApusGRPC

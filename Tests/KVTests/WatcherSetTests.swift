@@ -117,6 +117,24 @@ import Testing
         #expect(set.take(id, from: store) == .idle)
     }
 
+    @Test func theBacklogAndATurnAreBoundedInBytesToo() throws {
+        var store = KVStore()
+        var set = WatcherSet(at: store.revision, backlogBytes: 2_500)
+        let id = try set.add(WatchRequest(.all), to: store)
+        for _ in 0..<10 {
+            _ = try store.put(PutRequest(key: "k", value: Bytes([UInt8](repeating: 1, count: 1_000))))
+            _ = set.advance(to: store)
+        }
+        // Whoever passes the bound is still taken whole; the rest is read from the history in turns as large.
+        #expect(events(set.take(id, from: store)) == [2, 3, 4])
+        #expect(events(set.take(id, from: store)) == [5, 6, 7])
+        #expect(events(set.take(id, from: store)) == [8, 9, 10])
+        #expect(events(set.take(id, from: store)) == [11])
+        #expect(set.take(id, from: store) == .idle)
+        let single = try set.add(WatchRequest(.key("k"), start: Revision(2)), to: store)
+        #expect(events(set.take(single, from: store)) == [2, 3, 4])
+    }
+
     @Test func aSlowWatcherIsToldThatItsHistoryWasCompacted() throws {
         var store = KVStore()
         var set = WatcherSet(at: store.revision, backlogLimit: 1)

@@ -1,3 +1,5 @@
+import ApusPrimitives
+
 /// One change of one key, as a watcher sees it.
 public struct Event: Hashable, Sendable {
     public enum Kind: UInt8, Sendable {
@@ -18,4 +20,9 @@ public struct Event: Hashable, Sendable {
     }
 
     public var revision: Revision { kv.modRevision }
+
+    /// Of its keys and values, which are nearly all that it takes.
+    var bytes: Int {
+        kv.key.count + kv.value.count + (previous.map { $0.key.count + $0.value.count } ?? 0)
+    }
 }

@@ -3,41 +3,50 @@ import ApusPrimitives
 extension KVStore {
     /// The changes of keys in `range` from revision `from` on, in order.
     ///
-    /// The events of one revision are never split: the answer ends with the first revision that fills `limit`, or when
-    /// `scanLimit` changes of any key have been looked at. Go on at `next`; it is above `revision` at the end.
+    /// The events of one revision are never split: the answer ends with the first revision that fills `limit` or `limitBytes`, or
+    /// when `scanLimit` changes of any key have been looked at. Go on at `next`; it is above `revision` at the end.
     /// - Parameters:
     ///   - limit: about how many events to answer with; at least 1.
+    ///   - limitBytes: about how many bytes of keys and values.
     ///   - previous: fill in each event's `previous`, which costs a look-up.
     ///   - scanLimit: bounds the work for a range that changes rarely.
     /// - Throws: `compacted` if `from` is before the compacted revision, `emptyKey`.
     public func events(
-        in range: KeyRange, from: Revision, limit: Int, previous: Bool = true, scanLimit: Int = .max
+        in range: KeyRange, from: Revision, limit: Int, limitBytes: Int = .max, previous: Bool = true,
+        scanLimit: Int = .max
     ) throws(KVError) -> (events: [Event], next: Revision) {
         guard !range.start.isEmpty else { throw .emptyKey }
         guard from >= compactedRevision else { throw .compacted(compactedRevision) }
         guard from <= revision else { return ([], from) }
-        if range.end == .single { return events(of: range.start, from: from, limit: limit, previous: previous) }
+        if range.end == .single {
+            return events(of: range.start, from: from, limit: limit, limitBytes: limitBytes, previous: previous)
+        }
         var events: [Event] = []
-        var scanned = 0
+        var (scanned, bytes) = (0, 0)
         var last = Int64.min
         var cursor = log.cursor(from: .start(of: from.rawValue))
         while let record = cursor.next()?.value {
             let main = record.point.main
-            if main != last, events.count >= max(1, limit) || scanned >= max(1, scanLimit) {
+            let isFull = events.count >= max(1, limit) || bytes >= limitBytes || scanned >= max(1, scanLimit)
+            if main != last, isFull {
                 return (events, Revision(main))
             }
             last = main
             scanned += 1
-            if range.contains(record.kv.key) { events.append(event(for: record, previous: previous)) }
+            guard range.contains(record.kv.key) else { continue }
+            let event = event(for: record, previous: previous)
+            bytes += event.bytes
+            events.append(event)
         }
         return (events, revision.next)
     }
 
     /// The same for one key, without looking at the changes of others.
     private func events(
-        of key: Bytes, from: Revision, limit: Int, previous: Bool
+        of key: Bytes, from: Revision, limit: Int, limitBytes: Int, previous: Bool
     ) -> (events: [Event], next: Revision) {
         var events: [Event] = []
+        var bytes = 0
         var cursor = past.cursor(from: VersionKey(key: key, point: .start(of: from.rawValue)))
         var latest = live[key]
         while true {
@@ -49,10 +58,12 @@ extension KVStore {
                 latest = nil
             }
             guard let record, record.kv.modRevision >= from else { return (events, revision.next) }
-            if events.count >= max(1, limit), record.kv.modRevision != events.last?.revision {
+            if events.count >= max(1, limit) || bytes >= limitBytes, record.kv.modRevision != events.last?.revision {
                 return (events, record.kv.modRevision)
             }
-            events.append(event(for: record, previous: previous))
+            let event = event(for: record, previous: previous)
+            bytes += event.bytes
+            events.append(event)
         }
     }
 

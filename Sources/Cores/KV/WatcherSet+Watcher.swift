@@ -7,6 +7,7 @@ extension WatcherSet {
         private(set) var next: Revision
         /// Events that have been handed out and not taken yet; they precede `next`.
         private(set) var backlog: [Event] = []
+        private var backlogBytes = 0
         /// From `next` on it must read the history itself.
         private(set) var isLagging: Bool
         /// Is in the queue of those who have something to take.
@@ -22,14 +23,15 @@ extension WatcherSet {
 
         /// Takes an event into the backlog. A revision that does not fit as a whole is left to the history.
         /// Returns true if there was nothing to take before.
-        mutating func offer(_ event: Event, limit: Int) -> Bool {
+        mutating func offer(_ event: Event, limit: Int, limitBytes: Int) -> Bool {
             guard !isLagging, event.revision >= next, request.wants(event) else { return false }
             let hadWork = hasWork
-            if backlog.count < limit {
+            if backlog.count < limit, backlogBytes < limitBytes {
                 backlog.append(event)
                 if !request.previous { backlog[backlog.count - 1].previous = nil }
+                backlogBytes += backlog[backlog.count - 1].bytes
             } else {
-                while backlog.last?.revision == event.revision { backlog.removeLast() }
+                while backlog.last?.revision == event.revision { backlogBytes -= backlog.removeLast().bytes }
                 next = event.revision
                 isLagging = true
             }
@@ -46,12 +48,13 @@ extension WatcherSet {
         }
 
         mutating func take(
-            limit: Int, _ scanLimit: Int, from store: KVStore, _ published: Revision
+            limit: Int, limitBytes: Int, _ scanLimit: Int, from store: KVStore, _ published: Revision
         ) throws(KVError) -> WatchOutput {
             if !backlog.isEmpty { return .events(takeBacklog(limit: limit, published)) }
             guard isLagging else { return .idle }
             let history = try store.events(
-                in: request.range, from: next, limit: limit, previous: request.previous, scanLimit: scanLimit)
+                in: request.range, from: next, limit: limit, limitBytes: limitBytes, previous: request.previous,
+                scanLimit: scanLimit)
             next = history.next
             isLagging = next <= published
             let wanted = history.events.filter(request.wants)
@@ -66,6 +69,7 @@ extension WatcherSet {
             while end < backlog.count, backlog[end].revision == backlog[end - 1].revision { end += 1 }
             let events = Array(backlog[..<end])
             backlog.removeFirst(end)
+            backlogBytes = backlog.isEmpty ? 0 : backlogBytes - events.reduce(0) { $0 + $1.bytes }
             if let following = backlog.first {
                 return WatchBatch(revision: Revision(following.revision.rawValue - 1), events: events)
             }

@@ -28,6 +28,8 @@ public struct WatcherID: RawRepresentable, Hashable, Comparable, Sendable {
 public struct WatcherSet: Sendable {
     /// How many events may wait for one watcher.
     public let backlogLimit: Int
+    /// Of their keys and values, about how many bytes; from a full backlog on a watcher reads the history.
+    public let backlogBytes: Int
     /// How many changes one `take` from the history, or one `advance`, looks at; a revision is never split, though.
     public let scanLimit: Int
 
@@ -49,9 +51,11 @@ public struct WatcherSet: Sendable {
     private var published: Revision
 
     /// - Parameter revision: of the store that the set watches.
-    public init(at revision: Revision, backlogLimit: Int = 1_000, scanLimit: Int = 10_000) {
+    public init(at revision: Revision, backlogLimit: Int = 1_000, backlogBytes: Int = 4 << 20, scanLimit: Int = 10_000)
+    {
         published = revision
         self.backlogLimit = max(1, backlogLimit)
+        self.backlogBytes = max(1, backlogBytes)
         self.scanLimit = max(1, scanLimit)
     }
 
@@ -135,8 +139,8 @@ extension WatcherSet {
     private mutating func handOut(_ event: Event, waking woken: inout [WatcherID]) {
         var concerned: [WatcherID] = []
         index.forEach(containing: event.kv.key) { concerned.append(WatcherID(rawValue: $0)) }
-        let limit = backlogLimit
-        for id in concerned where self[id]?.offer(event, limit: limit) == true {
+        let (limit, limitBytes) = (backlogLimit, backlogBytes)
+        for id in concerned where self[id]?.offer(event, limit: limit, limitBytes: limitBytes) == true {
             woken.append(id)
             giveTurn(to: id)
         }
@@ -159,9 +163,10 @@ extension WatcherSet {
     /// The next events for a watcher.
     /// - Parameter limit: about how many; a revision is never split.
     public mutating func take(_ id: WatcherID, from store: KVStore, limit: Int = 1_000) -> WatchOutput {
-        let (scanLimit, published) = (scanLimit, published)
+        let (scanLimit, published, limitBytes) = (scanLimit, published, backlogBytes)
         do throws(KVError) {
-            return try self[id]?.take(limit: max(1, limit), scanLimit, from: store, published) ?? .unknown
+            return try self[id]?.take(
+                limit: max(1, limit), limitBytes: limitBytes, scanLimit, from: store, published) ?? .unknown
         } catch {
             remove(id)
             return .compacted(store.compactedRevision)

@@ -1,6 +1,7 @@
 import ApusPrimitives
 import NIOCore
 import NIOPosix
+import TestSupport
 
 /// A server that says its settings, and gives every call the same answer: frames, or the end of the connection.
 final class FakeServer: Sendable {

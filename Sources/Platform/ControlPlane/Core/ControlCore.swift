@@ -17,6 +17,8 @@ final class ControlCore: Sendable {
     let leaderMonitor: LeaderMonitor
     /// The member stops: streams of clients end, so that nobody waits for them.
     let stopping = Signal<Void>()
+    /// What waits because of clients, on all ports.
+    let memory: GRPCMemoryBudget
     let tokens: AuthTokens
     let passwords: PasswordWorker
     let logger: Logger
@@ -30,6 +32,7 @@ final class ControlCore: Sendable {
         self.observer = observer
         self.settings = settings
         self.identity = identity
+        memory = GRPCMemoryBudget(limitBytes: settings.maxHeldBytes)
         self.tokens = tokens
         passwords = PasswordWorker(cost: settings.bcryptCost)
         self.logger = logger

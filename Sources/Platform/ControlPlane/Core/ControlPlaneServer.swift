@@ -86,9 +86,9 @@ public final class ControlPlaneServer: Service {
         let all = Self.services(core)
         let frontend = HTTPFrontend(core, services: all)
         let gate: [any GRPCServerMiddleware] = [CallMetrics(all), MemberGate(core: core)]
-        let servers = clientURLs.map { server($0, all, gate, frontend) }
+        let servers = clientURLs.map { server($0, all, gate, frontend, core.memory) }
         let watched = HTTPFrontend(core, services: nil)
-        let metrics = metricsURLs.map { server($0, [], [], watched) }
+        let metrics = metricsURLs.map { server($0, [], [], watched, core.memory) }
         var services: [any Service] = [
             node, core.leaderMonitor, AutoCompactor(core: core), Announcement(core: core),
             ClusterKeeper(core: core), CorruptionCheck(core: core),
@@ -110,8 +110,9 @@ public final class ControlPlaneServer: Service {
     private func transport(_ plan: ClusterPlan, _ host: ClusterHost) throws -> any NodeTransport {
         // One member alone has nobody to talk to, but listens for those who may be added.
         try TCPTransport(
-            listeningOn: peerURLs[0].authority, advertised: plan.advertisedPeer, cluster: plan.identity.clusterID.hex,
-            settings: settings.peerConnections, about: { host.introduce($0) }, logger: logger)
+            listeningOn: peerURLs[0].authority, and: peerURLs.dropFirst().map(\.authority),
+            advertised: plan.advertisedPeer, cluster: plan.identity.clusterID.hex, settings: settings.peerConnections,
+            about: { host.introduce($0) }, logger: logger)
     }
 
     private var nodeSettings: NodeSettings {
@@ -125,13 +126,18 @@ public final class ControlPlaneServer: Service {
     }
 
     private func server(
-        _ url: ServiceURL, _ services: [GRPCService], _ middleware: [any GRPCServerMiddleware], _ frontend: HTTPFrontend
+        _ url: ServiceURL, _ services: [GRPCService], _ middleware: [any GRPCServerMiddleware],
+        _ frontend: HTTPFrontend, _ memory: GRPCMemoryBudget
     ) -> GRPCServer {
         var server = GRPCServerSettings(host: url.host.isEmpty ? "0.0.0.0" : url.host, port: url.port)
         if url.isUnix { server.unixSocketPath = url.host }
-        if url.scheme.isSecure { server.tls = settings.clientTLS }
+        if url.scheme.isSecure {
+            server.tls = settings.clientTLS
+            server.acceptsClient = settings.acceptsClient
+        }
         server.eventLoopGroup = MultiThreadedEventLoopGroup.singleton
         server.maxReceiveBytes = settings.maxRequestBytes + 512 << 10
+        server.memory = memory
         server.maxConnections = settings.maxConnections
         server.minimumPingInterval = settings.minimumPingInterval
         server.keepaliveInterval =

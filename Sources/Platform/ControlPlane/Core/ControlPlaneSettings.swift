@@ -73,6 +73,8 @@ public struct ControlPlaneSettings: Sendable {
     public var maxConcurrentStreams = 4_096
     /// Client connections at once, on each listener.
     public var maxConnections = 20_000
+    /// What requests that have not come whole, and answers that clients do not take, may hold in all, in bytes.
+    public var maxHeldBytes = 512 << 20
     /// How often a watcher that asked for progress and saw nothing is told how far it is; jittered by 10 % upwards.
     public var watchProgressInterval = Duration.seconds(600)
 
@@ -80,12 +82,18 @@ public struct ControlPlaneSettings: Sendable {
     public var clientTLS: TLSConfiguration?
     /// Needed by https peer URLs.
     public var peerTLS: TLSConfiguration?
+    /// Whether a client's certificate counts, of those that `clientTLS` trusts; nil: all of them.
+    public var acceptsClient: (@Sendable (NIOSSLCertificate) -> Bool)?
+    /// … and a peer's, when it connects and when it is connected to.
+    public var acceptsPeer: (@Sendable (NIOSSLCertificate) -> Bool)?
     /// How long a password's token is good after its last use.
     public var authTokenTTL = Duration.seconds(300)
     /// The work of hashing a password is two to the power of this, 4 to 31.
     public var bcryptCost = 10
     /// Whoever shows a certificate that `clientTLS` trusts is the user of its common name.
     public var clientCertAuth = false
+    /// Changes of members that could leave too few to decide anything are refused.
+    public var strictReconfigurationCheck = true
     /// How often the leader has the members compare their data; `.zero` for never.
     public var corruptCheckTime = Duration.zero
 
@@ -111,6 +119,7 @@ extension ControlPlaneSettings {
         var tcp = TCPTransportSettings()
         if let url = listenPeerURLs.first.flatMap({ try? ServiceURL($0) }), url.scheme.isSecure {
             tcp.tls = peerTLS.map { TCPTransportTLS($0) }
+            tcp.tls?.accepts = acceptsPeer
         }
         return tcp
     }

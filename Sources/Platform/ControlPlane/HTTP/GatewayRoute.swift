@@ -26,12 +26,13 @@ struct GatewayRoute: Sendable {
         toWire = { json in
             var options = JSONDecodingOptions()
             options.ignoreUnknownFields = true
+            options.messageDepthLimit = BinaryDecodingOptions.transaction.messageDepthLimit
             return try Request(jsonUTF8Bytes: json, options: options).serializedBytes()
         }
         toJSON = { bytes in
             var options = JSONEncodingOptions()
             options.preserveProtoFieldNames = true
-            return try Reply(serializedBytes: bytes).jsonUTF8Bytes(options: options)
+            return try Reply(serializedBytes: bytes, options: .transaction).jsonUTF8Bytes(options: options)
         }
     }
 

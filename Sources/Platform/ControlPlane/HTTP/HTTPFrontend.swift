@@ -29,7 +29,7 @@ final class HTTPFrontend: Sendable {
     init(_ core: ControlCore, services: [GRPCService]?) {
         self.core = core
         let messageBytes = core.settings.maxRequestBytes + 512 << 10
-        gateway = services.map { JSONGateway(GRPCLocalServices($0), messageBytes: messageBytes) }
+        gateway = services.map { JSONGateway(GRPCLocalServices($0), messageBytes: messageBytes, memory: core.memory) }
         // Base64 has 4 letters for 3 bytes, and some JSON is around it.
         limits = Limits(bodyBytes: messageBytes * 2)
         origins = core.settings.corsOrigins

@@ -11,9 +11,11 @@ struct JSONGateway: Sendable {
     private let services: GRPCLocalServices
 
     private let messageBytes: Int
+    private let memory: GRPCMemoryBudget
 
     /// - Parameter messageBytes: of one message, as gRPC's own bound.
-    init(_ services: GRPCLocalServices, messageBytes: Int) {
+    init(_ services: GRPCLocalServices, messageBytes: Int, memory: GRPCMemoryBudget) {
+        self.memory = memory
         self.services = services
         self.messageBytes = messageBytes
     }
@@ -43,12 +45,16 @@ struct JSONGateway: Sendable {
                     "grpc: received message larger than max (\(message.readableBytes) vs. \(messageBytes))")
             }
             let answer = try await services.unary(route.method, message, head)
+            try memory.check(answer.readableBytes)
             reply = HTTPResponse(
                 .ok, type: "application/json", try route.encode(answer),
                 headers: ["Grpc-Metadata-Content-Type": "application/grpc"])
         } catch {
             reply = GatewayError(error).response
         }
+        let bytes = reply.body.readableBytes
+        memory.add(bytes)
+        defer { memory.add(-bytes) }
         try await replier.send(reply)
     }
 

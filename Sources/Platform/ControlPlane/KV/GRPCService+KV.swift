@@ -1,6 +1,7 @@
 import ApusEtcdAPI
 import ApusGRPC
 import ApusKV
+import ApusPrimitives
 import NIOCore
 import SwiftProtobuf
 
@@ -37,6 +38,7 @@ extension ControlCore {
                     let machine = try machine.get()
                     try machine.auth.check(caller, range: request)
                     let response = try machine.store.range(request)
+                    try self.memory.check(response.bytes)
                     answer.succeed(KVReplies.range(response, self.wireHeader(response.revision)))
                 }
             }
@@ -69,7 +71,7 @@ extension ControlCore {
     }
 
     fileprivate func txn(_ bytes: ByteBuffer, _ head: GRPCRequestHead, _ answer: GRPCAnswer) throws {
-        let message = try EtcdTxnRequest.decoded(bytes)
+        let message = try Self.txnRequest(bytes)
         try message.check(maxOperations: settings.maxTxnOperations)
         let request = try TxnRequest(message)
         try request.checkOverlaps()
@@ -97,7 +99,9 @@ extension ControlCore {
                 try machine.auth.check(caller, .txn(request), on: machine.store)
                 // A copy, which stays as it is: nothing in the transaction changes it.
                 var store = machine.store
-                var reply = EtcdTxnResponse(try store.txn(request, maximumOperations: .max))
+                let response = try store.txn(request, maximumOperations: .max)
+                try self.memory.check(response.bytes)
+                var reply = EtcdTxnResponse(response)
                 reply.header = self.header(store.revision)
                 answer.succeed(reply)
             }
@@ -126,6 +130,23 @@ extension ControlCore {
         if let caller { header += ProtoSize.content(caller.user.utf8.count) + ProtoSize.field(caller.authRevision) }
         let size = 2 + ProtoSize.varint(UInt64(header)) + header + ProtoSize.content(bytes)
         guard size <= settings.maxRequestBytes else { throw .requestTooLarge }
+    }
+}
+
+extension RangeResponse {
+    /// Of the keys and values, which are nearly all of an answer.
+    fileprivate var bytes: Int { kvs.reduce(0) { $0 + $1.key.count + $1.value.count } }
+}
+
+extension TxnResponse {
+    fileprivate var bytes: Int {
+        responses.reduce(0) { sum, response in
+            switch response {
+            case .range(let range): sum + range.bytes
+            case .txn(let nested): sum + nested.bytes
+            case .put, .delete: sum
+            }
+        }
     }
 }
 

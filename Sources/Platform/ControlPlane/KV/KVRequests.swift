@@ -1,11 +1,34 @@
 import ApusEtcdAPI
+import ApusGRPC
 import ApusKV
 import ApusPrimitives
 import NIOCore
+import SwiftProtobuf
 
 // The requests of the KV service from their bytes, checked in etcd's order.
 
+extension BinaryDecodingOptions {
+    /// A transaction in a transaction is two messages deeper, and is an operation of those around it, of which there may be no more
+    /// than the log takes; swift-protobuf's own limit is 100 messages.
+    static let transaction: BinaryDecodingOptions = {
+        var options = BinaryDecodingOptions()
+        options.messageDepthLimit = 2 * KVStore.maximumOperationsPerTransaction + 4
+        return options
+    }()
+}
+
 extension ControlCore {
+    /// - Throws: `GRPCError`, `EtcdError`.
+    static func txnRequest(_ bytes: ByteBuffer) throws -> EtcdTxnRequest {
+        do {
+            return try EtcdTxnRequest(serializedBytes: Array(bytes.readableBytesView), options: .transaction)
+        } catch BinaryDecodingError.messageDepthLimit {
+            throw EtcdError.tooManyOperations
+        } catch {
+            throw GRPCError(.invalidArgument, "the request is not a \(EtcdTxnRequest.protoMessageName)", cause: error)
+        }
+    }
+
     /// - Throws: `GRPCError`, `EtcdError`.
     static func putRequest(_ bytes: ByteBuffer) throws -> PutRequest {
         struct Fields {

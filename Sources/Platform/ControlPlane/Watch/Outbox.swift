@@ -68,9 +68,11 @@ final class Outbox<Element: Sendable>: Sendable {
     }
 
     /// How many bytes should be added at most; when none, `whenRoom` is called as soon as some should.
-    func room() -> Int {
+    ///
+    /// - Parameter share: fewer bytes than `limitBytes`, when that is what may wait now.
+    func room(_ share: Int = .max) -> Int {
         state.withLock { state in
-            let room = limitBytes - state.bytes
+            let room = min(share, limitBytes) - state.bytes
             if room <= 0 { state.owesRoom = true }
             return room
         }

@@ -14,8 +14,11 @@ import NIOCore
 /// the store's history, and when that was compacted meanwhile the caller is told so. Nothing is skipped in silence.
 // Safe: everything but `post` and what it hands over happens on the event loop.
 final class WatchHub: @unchecked Sendable {
-    /// Bytes of responses that may wait for one stream's task.
+    /// Bytes of responses that may wait for one stream's task, when there are few streams; the least when there are many.
     static let streamBytes = 1 << 20
+    private static let leastStreamBytes = 16 << 10
+    /// … and about for all of them together.
+    private static let allStreamsBytes = 128 << 20
     /// Watches at once; more are refused.
     static let maximumWatches = 1 << 20
     /// Answers to requests for progress that may wait on one stream; those beyond share one.
@@ -51,6 +54,11 @@ final class WatchHub: @unchecked Sendable {
         self.identity = identity
         fragmentBytes = settings.maxRequestBytes + 512 << 10
         progressInterval = max(settings.watchProgressInterval, .milliseconds(100))
+    }
+
+    /// A stream's part of what may wait for all.
+    private var shareBytes: Int {
+        max(Self.leastStreamBytes, min(Self.streamBytes, Self.allStreamsBytes / max(1, streams.count)))
     }
 
     var watchCount: Int { self.set.count }
@@ -176,7 +184,7 @@ final class WatchHub: @unchecked Sendable {
         var served = 0
         while let watcher = set.nextTurn() {
             guard let (known, stream, watch) = watches[watcher.slot], known == watcher else { continue }
-            guard stream.unsent.isEmpty, stream.hasRoom() else {
+            guard stream.unsent.isEmpty, stream.hasRoom(shareBytes) else {
                 stream.parked.append(watcher)
                 continue
             }
@@ -222,9 +230,10 @@ final class WatchHub: @unchecked Sendable {
     private func pack(_ batch: WatchBatch, _ watch: WatchStream.Watch, _ stream: WatchStream) {
         var first = batch.events.startIndex
         var size = 0
+        let responseBytes = min(Self.responseBytes, shareBytes)
         for index in batch.events.indices {
             let event = batch.events[index]
-            if size >= Self.responseBytes, event.revision != batch.events[index - 1].revision {
+            if size >= responseBytes, event.revision != batch.events[index - 1].revision {
                 stream.unsent.append(
                     .init(watch: watch, revision: batch.events[index - 1].revision, events: batch.events[first..<index])
                 )
@@ -238,7 +247,7 @@ final class WatchHub: @unchecked Sendable {
 
     /// Sends what has been taken, as far as there is room.
     private func flush(_ stream: WatchStream) {
-        while let next = stream.unsent.first, stream.hasRoom() {
+        while let next = stream.unsent.first, stream.hasRoom(shareBytes) {
             stream.unsent.removeFirst()
             next.watch.isProgressDue = false
             switch stream.sink {
@@ -262,7 +271,8 @@ final class WatchHub: @unchecked Sendable {
         guard stream.isOpen else { return }
         defer { deliver() }
         flush(stream)
-        guard stream.unsent.isEmpty, !stream.parked.isEmpty || stream.owedProgress > 0, stream.hasRoom() else {
+        guard stream.unsent.isEmpty, !stream.parked.isEmpty || stream.owedProgress > 0, stream.hasRoom(shareBytes)
+        else {
             return
         }
         for watcher in stream.parked { set.returnTurn(watcher) }
@@ -339,7 +349,7 @@ final class WatchHub: @unchecked Sendable {
         for stream in streams.values where stream.progressAt <= now {
             stream.progressAt = nextProgress()
             for watch in stream.watches.values.sorted(by: { $0.id < $1.id }) where watch.wantsProgress {
-                if watch.isProgressDue, watch.watcher != nil, stream.hasRoom(),
+                if watch.isProgressDue, watch.watcher != nil, stream.hasRoom(shareBytes),
                     isSynced(watch, on: stream, at: store.revision)
                 {
                     control(stream, .init(revision: store.revision, watch: watch.id))

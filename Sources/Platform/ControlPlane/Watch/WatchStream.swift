@@ -11,10 +11,11 @@ final class WatchStream: @unchecked Sendable {
         case wire(Outbox<ByteBuffer>)
         case local(Outbox<Event>)
 
-        func room() -> Int {
+        /// - Parameter share: bytes that may wait.
+        func room(_ share: Int) -> Int {
             switch self {
-            case .wire(let outbox): outbox.room()
-            case .local(let outbox): outbox.room()
+            case .wire(let outbox): outbox.room(share)
+            case .local(let outbox): outbox.room(share)
             }
         }
 
@@ -80,10 +81,12 @@ final class WatchStream: @unchecked Sendable {
         return nextID
     }
     /// Whether more should be sent; when not, the hub is told as soon as it should.
-    func hasRoom() -> Bool {
+    ///
+    /// - Parameter share: bytes that may wait on it.
+    func hasRoom(_ share: Int) -> Bool {
         if knownRoom > 0 { return true }
         deliver()
-        knownRoom = sink.room()
+        knownRoom = sink.room(share)
         return knownRoom > 0
     }
 

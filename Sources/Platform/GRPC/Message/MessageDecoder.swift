@@ -43,7 +43,7 @@ struct MessageDecoder {
         let start = pending.readerIndex
         let flag: UInt8 = pending.getInteger(at: start)!
         let length = Int(pending.getInteger(at: start + 1, as: UInt32.self)!)
-        guard length <= limit else { throw MessageLimit.tooLarge("a message", of: length, limit: limit) }
+        guard length <= limit else { throw MessageLimit.receivedTooLarge(length, limit: limit) }
         guard flag <= 1 else {
             throw GRPCError(.internalError, "a message has the flag \(flag)", reach: .answered)
         }

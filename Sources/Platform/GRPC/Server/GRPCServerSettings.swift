@@ -12,6 +12,9 @@ public struct GRPCServerSettings: Sendable {
     /// TLS with ALPN `h2`; nil for cleartext, with prior knowledge. With a trust root and `certificateVerification` it asks
     /// clients for certificates.
     public var tls: TLSConfiguration?
+    /// Whether a client's certificate counts, of those that `tls` trusts; called on the connection's event loop. A client with
+    /// another one, or none, is disconnected. Nil: all of them.
+    public var acceptsClient: (@Sendable (NIOSSLCertificate) -> Bool)?
     /// The loops to serve on; nil for loops of the server's own, `threads` of them.
     public var eventLoopGroup: (any EventLoopGroup)?
     public var threads = System.coreCount
@@ -26,6 +29,9 @@ public struct GRPCServerSettings: Sendable {
     /// end of their request, and, counted apart, answers that the client does not take. Calls beyond it are answered with
     /// RESOURCE_EXHAUSTED.
     public var maxHeldBytes = 128 * 1024 * 1024
+    /// What all connections together may make the server hold, requests and answers in one count: beyond it, what is to wait is
+    /// answered with RESOURCE_EXHAUSTED. Answers below a mebibyte to a client that has taken all before are sent.
+    public var memory = GRPCMemoryBudget(limitBytes: 2 << 30)
     /// Compress answers for clients that accept it.
     public var compression = MessageEncoding.identity
     /// Connections at once; one more is closed when it comes.

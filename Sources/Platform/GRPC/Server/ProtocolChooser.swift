@@ -50,6 +50,10 @@ final class ProtocolChooser: ChannelInboundHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted(let name)? = event as? TLSUserEvent, !isChosen {
+            let tls = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
+            guard name == "h2" || core.accepts(tls?.peerCertificate, of: context.channel) else {
+                return context.close(promise: nil)
+            }
             choose(context, isHTTP2: name == "h2", event: event)
         } else if event is ChannelShouldQuiesceEvent, !isChosen {
             context.close(promise: nil)

@@ -14,6 +14,7 @@ extension ServerConnection {
     ) {
         let context = GRPCServerCall(head: call.head)
         let door = call.door
+        let memory = core.settings.memory
         running += 1
         call.context = context
         call.task = Task(executorPreference: executor) {
@@ -23,6 +24,7 @@ extension ServerConnection {
             } catch {
                 result = .failure(error)
             }
+            memory.add(Self.counted(result))
             door.mailbox.post(.answer(call, result))
         }
     }
@@ -77,6 +79,7 @@ extension ServerConnection {
                     "\(http2.queuedBytes) bytes of answers wait for this client, the limit is \(core.settings.maxHeldBytes)"
                 )
             }
+            try core.settings.memory.check(http2.queuedBytes > 0 ? .max : message.readableBytes)
             try sendHeaders(call)
             http2.sendMessage(message, compressed: isCompressed, on: call.stream)
             try finish(call)

@@ -101,6 +101,7 @@ extension ServerConnection {
                 "\(heldBytes) bytes of requests have not come whole on this connection, the limit is "
                     + "\(core.settings.maxHeldBytes)")
         }
+        if call.decoder.pendingBytes > 0 { try core.settings.memory.check(heldBytes) }
     }
 
     /// The call holds nothing of its request any more.
@@ -132,7 +133,13 @@ extension ServerConnection {
             call.message = nil
             running += 1
             let door = call.door
-            handler(message, call.head, GRPCAnswer { door.mailbox.post(.answer(call, $0)) })
+            let memory = core.settings.memory
+            handler(
+                message, call.head,
+                GRPCAnswer { result in
+                    memory.add(Self.counted(result))
+                    door.mailbox.post(.answer(call, result))
+                })
         case .unary(let handler):
             guard let message = call.message else { return failWithoutMessage(call) }
             call.message = nil

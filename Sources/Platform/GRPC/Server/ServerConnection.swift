@@ -19,6 +19,8 @@ final class ServerConnection: HTTP2Driver, @unchecked Sendable {
 
     /// Bytes of requests that have not come whole.
     var heldBytes = 0
+    /// What the server was told that this connection holds, in steps that are rare.
+    private var saidBytes = 0
     /// Handlers that have not returned.
     var running = 0 { didSet { leaveWhenDone() } }
     private var isOver = false
@@ -117,6 +119,7 @@ final class ServerConnection: HTTP2Driver, @unchecked Sendable {
         switch post {
         case .answer(let call, let result):
             running -= 1
+            core.settings.memory.add(-Self.counted(result))
             answer(call, result)
         case .outgoing(let call):
             if let pipe = call.pipe { send(call, pipe) }
@@ -128,10 +131,24 @@ final class ServerConnection: HTTP2Driver, @unchecked Sendable {
         }
     }
 
+    override func burstEnded() {
+        let bytes = isOver ? 0 : (heldBytes + http2.queuedBytes) & ~(GRPCMemoryBudget.step - 1)
+        guard bytes != saidBytes else { return }
+        core.settings.memory.add(bytes - saidBytes)
+        saidBytes = bytes
+    }
+
+    /// What an answer counts between its handler and this connection.
+    static func counted(_ result: Result<ByteBuffer, any Error>) -> Int {
+        guard case .success(let bytes) = result, bytes.readableBytes >= GRPCMemoryBudget.step else { return 0 }
+        return bytes.readableBytes
+    }
+
     // MARK: The end
 
     override func ended() {
         isOver = true
+        burstEnded()
         leaveWhenDone()
     }
 
@@ -177,6 +194,10 @@ final class ServerConnection: HTTP2Driver, @unchecked Sendable {
     override func tlsCompleted(_ protocolName: String?, certificate: NIOSSLCertificate?) {
         guard protocolName == "h2" || protocolName == nil && core.sslContext == nil else {
             http2.close(.http11Required, "the client did not choose h2 by ALPN")
+            return
+        }
+        guard core.accepts(certificate, of: channel) else {
+            http2.close(.inadequateSecurity, "the certificate has none of the allowed names")
             return
         }
         peer = GRPCPeer(address: peer.address, certificate: certificate)

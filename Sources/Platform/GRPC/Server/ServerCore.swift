@@ -79,6 +79,16 @@ final class ServerCore: Sendable {
         waiting?.resume()
     }
 
+    /// Whether the client of a connection whose TLS is up shows a certificate that counts.
+    func accepts(_ certificate: NIOSSLCertificate?, of channel: any Channel) -> Bool {
+        guard let accepts = settings.acceptsClient else { return true }
+        if let certificate, accepts(certificate) { return true }
+        logger.warning(
+            "a client's certificate has none of the allowed names",
+            metadata: ["peer": "\(channel.remoteAddress.map(String.init(describing:)) ?? "?")"])
+        return false
+    }
+
     /// Tells every connection to take no more calls, and every new one to go.
     func drain() {
         for guest in guests(draining: true) {

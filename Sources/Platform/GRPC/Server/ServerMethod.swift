@@ -52,8 +52,12 @@ struct MethodTable: Sendable {
 
     /// What a caller of a method that is not there is told.
     func missing(_ path: String) -> GRPCError {
-        let service = path.split(separator: "/", omittingEmptySubsequences: true).first.map(String.init) ?? ""
-        let message = services.contains(service) ? "unknown method \(path)" : "unknown service \(service)"
+        let parts = path.split(separator: "/", omittingEmptySubsequences: true)
+        let service = parts.first.map(String.init) ?? ""
+        let method = parts.dropFirst().joined(separator: "/")
+        let message =
+            services.contains(service)
+            ? "unknown method \(method) for service \(service)" : "unknown service \(service)"
         return GRPCError(.unimplemented, message)
     }
 

@@ -48,6 +48,8 @@ class HTTP2Driver: ChannelDuplexHandler {
     /// The moment at which `timePassed` wants to be called.
     func nextMoment() -> MonotonicTime? { nil }
     func timePassed() {}
+    /// What came together has been dealt with.
+    func burstEnded() {}
     /// Called once, last of all.
     func ended() {}
 
@@ -158,6 +160,7 @@ class HTTP2Driver: ChannelDuplexHandler {
             }
         }
         isInBurst = false
+        burstEnded()
         if hasWritten { context?.flush() }
         if http2.hasEnded || isClosing && http2.outputBytes == 0 {
             closeTransport()

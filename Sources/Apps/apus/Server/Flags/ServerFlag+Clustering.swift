@@ -22,7 +22,7 @@ extension ServerFlag {
             help: "Where clients reach this node; needed when --listen-client-urls is given."),
         ServerFlag(
             name: "strict-reconfig-check", kind: .truth, standard: "true", section: .clustering,
-            help: "Refuse changes of members that would lose the majority.", effect: .none("always so here")),
+            help: "Refuse changes of members that would lose the majority."),
         ServerFlag(
             name: "auto-compaction-mode", kind: .choice(["periodic", "revision"]), standard: "periodic",
             section: .clustering, help: "What --auto-compaction-retention counts: time, or revisions."),

@@ -55,13 +55,13 @@ extension ServerFlag {
             help: "Revoked client certificates.", effect: .refused(notChecked)),
         ServerFlag(
             name: "client-cert-allowed-hostname", kind: .text, standard: "", section: .security,
-            help: "Names that clients' certificates must have.", effect: .refused(notChecked)),
+            help: "The name or address that clients' certificates must be for."),
         ServerFlag(
             name: "peer-cert-allowed-cn", kind: .text, standard: "", section: .security,
-            help: "The common name that nodes' certificates must have.", effect: .refused(notChecked)),
+            help: "The common name that nodes' certificates must have."),
         ServerFlag(
             name: "peer-cert-allowed-hostname", kind: .text, standard: "", section: .security,
-            help: "Names that nodes' certificates must have.", effect: .refused(notChecked)),
+            help: "The name or address that nodes' certificates must be for; not with --peer-cert-allowed-cn."),
         ServerFlag(
             name: "peer-crl-file", kind: .text, standard: "", section: .security,
             help: "Revoked certificates of nodes.", effect: .refused(notChecked)),

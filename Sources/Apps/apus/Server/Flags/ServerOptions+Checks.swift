@@ -90,8 +90,23 @@ extension ServerOptions {
         if peer.isEmpty, let url = (listenPeerURLs + initialAdvertisePeerURLs).first(where: \.scheme.isSecure) {
             throw ServerFlaw("--listen-peer-urls: \(url) needs a certificate: --peer-cert-file and --peer-key-file")
         }
-        let isMixed = Set(listenClientURLs.map(\.scheme.isSecure)).count > 1
-        if isMixed { throw ServerFlaw("--listen-client-urls: http and https together; give one of them") }
+        for (flag, urls) in [("--listen-client-urls", listenClientURLs), ("--listen-peer-urls", listenPeerURLs)]
+        where Set(urls.map(\.scheme.isSecure)).count > 1 {
+            throw ServerFlaw("\(flag): http and https together; give one of them")
+        }
+        if !clientNames.isEmpty, client.authorities.isEmpty {
+            throw ServerFlaw("--client-cert-allowed-hostname needs --trusted-ca-file: no certificate is asked for")
+        }
+        if !peerNames.isEmpty, peer.authorities.isEmpty {
+            throw ServerFlaw(
+                "--peer-cert-allowed-cn and --peer-cert-allowed-hostname need --peer-trusted-ca-file: "
+                    + "no certificate is asked for")
+        }
+        if !peerNames.common.isEmpty, !peerNames.host.isEmpty {
+            throw ServerFlaw(
+                "AllowedCN and AllowedHostname are mutually exclusive (cn=\"\(peerNames.common)\", "
+                    + "hostname=\"\(peerNames.host)\")")
+        }
     }
 
     private static func checkPair(

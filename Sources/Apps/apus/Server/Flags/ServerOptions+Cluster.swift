@@ -5,6 +5,7 @@ extension ServerOptions {
 
     mutating func readCluster(_ values: FlagValues, _ given: GivenValues) throws(ServerFlaw) {
         clusterToken = values.text("initial-cluster-token")
+        strictReconfigurationCheck = values.truth("strict-reconfig-check")
         isNew = values.text("initial-cluster-state") == "new"
         listenClientURLs = values.urls("listen-client-urls")
         listenPeerURLs = values.urls("listen-peer-urls")

@@ -12,6 +12,7 @@ struct ServerOptions: Sendable {
     var initialCluster: [ControlPlaneSettings.InitialMember] = []
     var isNew = true
     var clusterToken = "etcd-cluster"
+    var strictReconfigurationCheck = true
     var heartbeatMilliseconds = 100
     var electionMilliseconds = 1_000
     var quotaBytes: Int64 = 0
@@ -31,6 +32,9 @@ struct ServerOptions: Sendable {
     var tls = TLSChoices()
     var makesCertificate = false
     var certificateYears = 1
+    /// Whose certificates count, of those that an authority signed.
+    var clientNames = CertificateNames()
+    var peerNames = CertificateNames()
     var corsOrigins: [String] = ["*"]
     var hosts: [String] = ["*"]
     var log = LogChoices()
@@ -134,5 +138,8 @@ struct ServerOptions: Sendable {
         certificateYears = Int(values.number("self-signed-cert-validity"))
         corsOrigins = values.names("cors")
         hosts = values.names("host-whitelist")
+        clientNames = CertificateNames(host: values.text("client-cert-allowed-hostname"))
+        peerNames = CertificateNames(
+            common: values.text("peer-cert-allowed-cn"), host: values.text("peer-cert-allowed-hostname"))
     }
 }

@@ -24,6 +24,7 @@ extension ServerOptions {
         settings.authTokenTTL = .seconds(authTokenSeconds)
         settings.bcryptCost = bcryptCost
         settings.clientCertAuth = client.asksForCertificates
+        settings.strictReconfigurationCheck = strictReconfigurationCheck
         settings.corruptCheckTime = corruptCheckTime
         settings.minimumPingInterval = minimumPingInterval
         settings.keepaliveInterval = keepaliveInterval
@@ -32,6 +33,8 @@ extension ServerOptions {
         settings.allowedHosts = hosts
         settings.clientTLS = try clientTLS()
         settings.peerTLS = try peerTLS()
+        settings.acceptsClient = clientNames.rule
+        settings.acceptsPeer = peerNames.rule
         return settings
     }
 }

@@ -31,6 +31,15 @@ extension ServerOptions {
         let key = try read(files.key, keyFlag) { try NIOSSLPrivateKey(file: $0, format: .pem) }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        do {
+            configuration.sslContextCallback = try CertificateFiles(
+                certificate: files.certificate, key: files.key
+            ).callback
+        } catch {
+            throw ServerFlaw(
+                "\(keyFlag): '\(files.key)' is not the key of '\(files.certificate)': \(error)".replacing(
+                    "\n", with: " "))
+        }
         if !files.authorities.isEmpty {
             let authorities = try read(files.authorities, authoritiesFlag) { try NIOSSLCertificate.fromPEMFile($0) }
             configuration.trustRoots = .certificates(authorities)

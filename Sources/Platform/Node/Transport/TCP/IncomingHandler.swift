@@ -47,6 +47,7 @@ final class IncomingHandler: ChannelInboundHandler {
         var bytes = unwrapInboundIn(data)
         frames.append(&bytes)
         do {
+            if hello == nil { try hub.tls?.check(context) }
             while self.context != nil, let frame = try frames.next() {
                 if let hello { try take(frame, from: hello) } else { try greet(frame) }
             }

@@ -28,6 +28,7 @@ final class OutgoingHandler: ChannelInboundHandler {
             while let frame = try frames.next() {
                 guard !isWelcome else { throw NodeError(.wrongPeer, "it says more than it was asked") }
                 let welcome = try Welcome(decoding: frame)
+                try link.checkCertificate(context)
                 if let refusal = welcome.refusal { return link.refused(refusal, isRemoved: welcome.isRemoved) }
                 isWelcome = true
                 link.welcomed(on: context.channel)

@@ -173,6 +173,8 @@ final class PeerLink {
         flush()
     }
 
+    func checkCertificate(_ context: ChannelHandlerContext) throws { try hub.tls?.check(context) }
+
     /// The peer is not who it should be, or does not want this node.
     func refused(_ reason: String, isRemoved: Bool = false) {
         if isRemoved { hub.events(.removed(by: peer.id, reason: reason)) }

@@ -14,7 +14,7 @@ final class TCPHub {
     let about: TCPTransport.Introduction?
     let events: @Sendable (NodeTransportEvent) -> Void
     private(set) var address = ""
-    private var server: (any Channel)?
+    private var servers: [any Channel] = []
     private var links: [NodeID: [Lane: PeerLink]] = [:]
     private var incoming: [ObjectIdentifier: IncomingHandler] = [:]
     private var removed: Set<NodeID> = []
@@ -37,8 +37,8 @@ final class TCPHub {
         self.events = events
     }
 
-    func listening(_ server: any Channel, address: String) {
-        self.server = server
+    func listening(_ servers: [any Channel], address: String) {
+        self.servers = servers
         self.address = address
     }
 
@@ -86,8 +86,7 @@ final class TCPHub {
         }
         links = [:]
         for handler in incoming.values { handler.close() }
-        guard let server else { return eventLoop.makeSucceededVoidFuture() }
-        return server.close().flatMapError { [eventLoop] _ in eventLoop.makeSucceededVoidFuture() }
+        return EventLoopFuture.andAllComplete(servers.map { $0.close() }, on: eventLoop)
     }
 
     // MARK: Connections of others

@@ -27,7 +27,8 @@ extension TCPTransport {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls { try channel.pipeline.syncOperations.addHandler(tls.clientHandler(for: host)) }
-                    try channel.pipeline.syncOperations.addHandler(InquiryHandler(answer: answer, limit: limit))
+                    try channel.pipeline.syncOperations.addHandler(
+                        InquiryHandler(answer: answer, limit: limit, tls: tls))
                 }
             }
             .connect(host: host, port: port)
@@ -44,10 +45,12 @@ private final class InquiryHandler: ChannelInboundHandler {
 
     private let answer: EventLoopPromise<[UInt8]>
     private let limit: Int
+    private let tls: TCPTransportTLS.Contexts?
     private var frames = FrameReader(maximumBytes: Hello.maximumBytes)
     private var isWelcome = false
 
-    init(answer: EventLoopPromise<[UInt8]>, limit: Int) {
+    init(answer: EventLoopPromise<[UInt8]>, limit: Int, tls: TCPTransportTLS.Contexts?) {
+        self.tls = tls
         self.answer = answer
         self.limit = limit
     }
@@ -65,6 +68,7 @@ private final class InquiryHandler: ChannelInboundHandler {
         do {
             while let frame = try frames.next() {
                 if isWelcome { return answer.succeed(frame) }
+                try tls?.check(context)
                 if let refusal = try Welcome(decoding: frame).refusal { throw NodeError(.wrongPeer, refusal) }
                 isWelcome = true
                 frames = frames.allowing(limit)

@@ -15,8 +15,7 @@ import NIOPosix
 public final class TCPTransport: NodeTransport {
     let cluster: String
     let settings: TCPTransportSettings
-    private let host: String
-    private let port: Int
+    private let addresses: [(host: String, port: Int)]
     private let advertised: String?
     private let logger: Logger
     private let about: Introduction?
@@ -28,24 +27,25 @@ public final class TCPTransport: NodeTransport {
 
     /// - Parameters:
     ///   - address: where to listen, `host:port` or `[host]:port`; with port 0 a free one is taken.
+    ///   - others: where to listen too.
     ///   - advertised: where peers find this node, when that is another address.
     ///   - cluster: a name that only the nodes of this cluster have.
     ///   - about: answers `TCPTransport.inquire`; without it, inquiries are refused.
     /// - Throws: `NodeError` `.invalidRequest` for what is no address.
     public init(
-        listeningOn address: String, advertised: String? = nil, cluster: String,
+        listeningOn address: String, and others: [String] = [], advertised: String? = nil, cluster: String,
         settings: TCPTransportSettings = TCPTransportSettings(), about: Introduction? = nil,
         logger: Logger = Logger(label: "apus.node.tcp")
     ) throws {
         self.about = about
-        (host, port) = try Self.parse(address)
+        addresses = try ([address] + others).map(Self.parse)
         self.advertised = advertised
         self.cluster = cluster
         self.settings = settings
         self.logger = logger
     }
 
-    /// Where it listens, as soon as it does.
+    /// Where it listens, as soon as it does; of several addresses the first.
     ///
     /// - Throws: what `start` threw when it could not.
     public var boundAddress: String {
@@ -63,26 +63,43 @@ public final class TCPTransport: NodeTransport {
                         id: id, cluster: self.cluster, settings: self.settings, tls: tls, about: self.about,
                         eventLoop: eventLoop, logger: self.logger, events: events), eventLoop: eventLoop)
             }.get()
-            let server = try await ServerBootstrap(group: eventLoop)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .childChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        if let tls { try channel.pipeline.syncOperations.addHandler(tls.serverHandler()) }
-                        try channel.pipeline.syncOperations.addHandler(IncomingHandler(hub: hub.value))
-                    }
-                }
-                .bind(host: host, port: port).get()
-            let listening = "\(host.contains(":") ? "[\(host)]" : host):\(server.localAddress?.port ?? port)"
-            let address = advertised ?? listening
-            try await eventLoop.submit { hub.value.listening(server, address: address) }.get()
+            let servers = try await listen(on: eventLoop, hub, tls)
+            let (host, port) = addresses[0]
+            let address =
+                advertised
+                ?? "\(host.contains(":") ? "[\(host)]" : host):\(servers[0].localAddress?.port ?? port)"
+            try await eventLoop.submit { hub.value.listening(servers, address: address) }.get()
             self.hub.withLock { $0 = hub }
             bound.send(Member(id, at: address))
         } catch {
-            let failure = NodeError(.failed, "node \(id) cannot listen on \(host):\(port)", cause: error)
+            let names = addresses.map { "\($0.host):\($0.port)" }.joined(separator: ", ")
+            let failure = NodeError(.failed, "node \(id) cannot listen on \(names)", cause: error)
             bound.fail(failure)
             throw failure
         }
+    }
+
+    /// On all addresses, or on none.
+    private func listen(
+        on eventLoop: any EventLoop, _ hub: NIOLoopBound<TCPHub>, _ tls: TCPTransportTLS.Contexts?
+    ) async throws -> [any NIOCore.Channel] {
+        let bootstrap = ServerBootstrap(group: eventLoop)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(tls.serverHandler()) }
+                    try channel.pipeline.syncOperations.addHandler(IncomingHandler(hub: hub.value))
+                }
+            }
+        var servers: [any NIOCore.Channel] = []
+        do {
+            for (host, port) in addresses { servers.append(try await bootstrap.bind(host: host, port: port).get()) }
+        } catch {
+            for server in servers { try? await server.close() }
+            throw error
+        }
+        return servers
     }
 
     public func update(peers: [Member], removed: Set<NodeID>) {

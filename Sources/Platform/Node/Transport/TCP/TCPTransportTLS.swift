@@ -7,6 +7,8 @@ public struct TCPTransportTLS: Sendable {
     public var server: TLSConfiguration
     /// Verifies the peer's certificate, and that it is for the host of the peer's address.
     public var client: TLSConfiguration
+    /// Whether a peer's certificate counts, of those that are trusted; called on the event loop. Nil: all of them.
+    public var accepts: (@Sendable (NIOSSLCertificate) -> Bool)?
 
     public init(server: TLSConfiguration, client: TLSConfiguration) {
         self.server = server
@@ -25,15 +27,18 @@ public struct TCPTransportTLS: Sendable {
         client.cipherSuiteValues = configuration.cipherSuiteValues
         client.minimumTLSVersion = configuration.minimumTLSVersion
         client.maximumTLSVersion = configuration.maximumTLSVersion
+        client.sslContextCallback = configuration.sslContextCallback
     }
 
     /// Read once: files are opened, and must be right.
     struct Contexts: Sendable {
         let server: NIOSSLContext
         let client: NIOSSLContext
+        private let accepts: (@Sendable (NIOSSLCertificate) -> Bool)?
 
         init(_ tls: TCPTransportTLS) throws {
             var (own, other) = (tls.server, tls.client)
+            accepts = tls.accepts
             // Who connects is identified by its certificate, not by where it connects from.
             if own.certificateVerification == .fullVerification {
                 own.certificateVerification = .noHostnameVerification
@@ -42,6 +47,15 @@ public struct TCPTransportTLS: Sendable {
             if other.minimumTLSVersion != .tlsv13 { other.minimumTLSVersion = .tlsv12 }
             server = try NIOSSLContext(configuration: own)
             client = try NIOSSLContext(configuration: other)
+        }
+
+        /// - Throws: `NodeError` `.wrongPeer` when the peer's certificate has none of the names that count.
+        func check(_ context: ChannelHandlerContext) throws {
+            guard let accepts else { return }
+            let tls = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
+            guard let certificate = tls?.peerCertificate, accepts(certificate) else {
+                throw NodeError(.wrongPeer, "its certificate has none of the allowed names")
+            }
         }
 
         func serverHandler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: server) }

@@ -1,34 +1,34 @@
 /// Frames of HTTP/2 by hand, with fields in plain literals.
-enum RawFrames {
-    static func frame(_ type: UInt8, flags: UInt8 = 0, stream: UInt32 = 0, _ payload: [UInt8] = []) -> [UInt8] {
+public enum RawFrames {
+    public static func frame(_ type: UInt8, flags: UInt8 = 0, stream: UInt32 = 0, _ payload: [UInt8] = []) -> [UInt8] {
         let length = payload.count
         return [UInt8(length >> 16 & 0xFF), UInt8(length >> 8 & 0xFF), UInt8(length & 0xFF), type, flags]
             + integer(stream) + payload
     }
 
-    static func integer(_ value: UInt32) -> [UInt8] {
+    public static func integer(_ value: UInt32) -> [UInt8] {
         [UInt8(value >> 24), UInt8(value >> 16 & 0xFF), UInt8(value >> 8 & 0xFF), UInt8(value & 0xFF)]
     }
 
-    static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
-    static let settings = frame(4)
-    static let settingsAck = frame(4, flags: 1)
+    public static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+    public static let settings = frame(4)
+    public static let settingsAck = frame(4, flags: 1)
 
-    static func goAway(last: UInt32, code: UInt32 = 0) -> [UInt8] { frame(7, integer(last) + integer(code)) }
-    static func reset(_ stream: UInt32, code: UInt32) -> [UInt8] { frame(3, stream: stream, integer(code)) }
-    static func window(_ stream: UInt32, _ increment: UInt32) -> [UInt8] {
+    public static func goAway(last: UInt32, code: UInt32 = 0) -> [UInt8] { frame(7, integer(last) + integer(code)) }
+    public static func reset(_ stream: UInt32, code: UInt32) -> [UInt8] { frame(3, stream: stream, integer(code)) }
+    public static func window(_ stream: UInt32, _ increment: UInt32) -> [UInt8] {
         frame(8, stream: stream, integer(increment))
     }
 
-    static func ping(flags: UInt8 = 0) -> [UInt8] { frame(6, flags: flags, [UInt8](repeating: 1, count: 8)) }
+    public static func ping(flags: UInt8 = 0) -> [UInt8] { frame(6, flags: flags, [UInt8](repeating: 1, count: 8)) }
 
     /// A literal field without indexing; names and values of less than 127 bytes.
-    static func field(_ name: String, _ value: String) -> [UInt8] {
+    public static func field(_ name: String, _ value: String) -> [UInt8] {
         [0, UInt8(name.utf8.count)] + name.utf8 + [UInt8(value.utf8.count)] + value.utf8
     }
 
     /// - Parameter more: fields after those of a call.
-    static func headers(_ path: String, stream: UInt32, endStream: Bool = false, more: [UInt8] = []) -> [UInt8] {
+    public static func headers(_ path: String, stream: UInt32, endStream: Bool = false, more: [UInt8] = []) -> [UInt8] {
         let block =
             field(":method", "POST") + field(":scheme", "http") + field(":path", path) + field("te", "trailers")
             + field("content-type", "application/grpc") + more
@@ -36,12 +36,12 @@ enum RawFrames {
     }
 
     /// A whole unary call; `body` with its prefix.
-    static func call(_ path: String, stream: UInt32, body: [UInt8]) -> [UInt8] {
+    public static func call(_ path: String, stream: UInt32, body: [UInt8]) -> [UInt8] {
         headers(path, stream: stream) + frame(0, flags: 1, stream: stream, body)
     }
 
     /// The frames in `bytes`, by type and flags; what is not whole is left out.
-    static func parse(_ bytes: [UInt8]) -> [(type: UInt8, flags: UInt8, stream: UInt32, payload: [UInt8])] {
+    public static func parse(_ bytes: [UInt8]) -> [(type: UInt8, flags: UInt8, stream: UInt32, payload: [UInt8])] {
         var frames: [(UInt8, UInt8, UInt32, [UInt8])] = []
         var at = 0
         while at + 9 <= bytes.count {
