@@ -21,6 +21,21 @@ import Testing
         #expect(!Bcrypt.verify("", against: one))
     }
 
+    @Test("Hashes are equal when all of their bytes are, and not by any chance")
+    func comparison() {
+        var random = SeededRandom(seed: 11)
+        func hash() -> [UInt8] { (0..<23).map { _ in UInt8.random(in: 0...255, using: &random) } }
+        for _ in 0..<5_000 {
+            let one = hash()
+            #expect(Bcrypt.areEqual(one, one))
+            #expect(!Bcrypt.areEqual(one, hash()))
+            var near = one
+            near[Int.random(in: 0..<23, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+            #expect(!Bcrypt.areEqual(one, near))
+        }
+        #expect(!Bcrypt.areEqual([], hash()))
+    }
+
     @Test(arguments: ["", "secret", "$2a$99$abcdefghijklmnopqrstuu", "$2a$04$" + String(repeating: "!", count: 53)])
     func whatIsNoHashFitsNoPassword(text: String) {
         #expect(!Bcrypt.verify("secret", against: Bytes(text)))

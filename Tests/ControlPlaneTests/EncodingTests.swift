@@ -101,6 +101,19 @@ import Testing
         }
     }
 
+    @Test("A put and a deletion of one key in one revision are two events")
+    func twiceInOneRevision() throws {
+        var kv = KeyValue(
+            key: "a", value: "1", createRevision: Revision(3), modRevision: Revision(7), version: 2, lease: .none)
+        let put = Event(kind: .put, kv: kv)
+        kv = KeyValue(
+            key: "a", value: "", createRevision: .zero, modRevision: Revision(7), version: 0, lease: .none)
+        let events = [put, Event(kind: .delete, kv: kv)]
+        var encoder = WatchEncoder()
+        let (bytes, _) = encoder.events(events[...], of: 5, header, fragmentBytes: nil)
+        #expect(try EtcdWatchResponse.decoded(bytes).events == events.map(EtcdEvent.init))
+    }
+
     @Test("Commands come back as they were")
     func commands() throws {
         let commands: [ControlCommand] = [

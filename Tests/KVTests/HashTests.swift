@@ -37,6 +37,7 @@ import Testing
         #expect(throws: KVError.self) { try store.hash(at: Revision(12)) }
         _ = try store.delete(DeleteRangeRequest(.all))
         #expect(try store.hash() == 3_235_716_566)
+        #expect(try store.hash(at: Revision(-1)) == KVStore().hash())
     }
 
     @Test func whatIsStoredIsCounted() throws {

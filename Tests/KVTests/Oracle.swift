@@ -114,7 +114,7 @@ struct Oracle {
             createRevision: before?.createRevision ?? now, modRevision: now, version: (before?.version ?? 0) + 1,
             lease: request.ignoreLease ? before?.lease ?? .none : request.lease)
         work.state[request.key] = kv
-        work.events.append(Event(kind: .put, kv: kv, previous: state[request.key]))
+        work.events.append(Event(kind: .put, kv: kv, previous: kv.createRevision == now ? nil : state[request.key]))
         return PutResponse(revision: now, previous: request.previous ? before : nil)
     }
 

@@ -68,7 +68,9 @@ extension KVStore {
     }
 
     func event(for record: Record, previous: Bool) -> Event {
-        let before = previous ? previousVersion(of: record) : nil
+        // What was deleted and put again in one revision is new, as in etcd.
+        let isNew = record.kv.createRevision == record.kv.modRevision
+        let before = previous && !isNew ? previousVersion(of: record) : nil
         return Event(kind: record.isDeletion ? .delete : .put, kv: record.kv, previous: before)
     }
 

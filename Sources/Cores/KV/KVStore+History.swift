@@ -36,12 +36,12 @@ extension KVStore {
     /// bucket in the order of revisions, up to `revision` and without those that a compaction would drop.
     ///
     /// O(n log n) in all versions; a copy of the store can be hashed on any thread.
-    /// - Parameter revision: `.zero` for the current one.
+    /// - Parameter revision: `.zero` for the current one; before a negative one there is nothing.
     /// - Throws: `compacted` also for the compacted revision itself, as etcd does; `futureRevision`.
     public func hash(at revision: Revision = .zero) throws(KVError) -> UInt32 {
         guard revision <= .zero || revision.rawValue > compacted else { throw .compacted(compactedRevision) }
         guard revision.rawValue <= current else { throw .futureRevision }
-        let target = revision <= .zero ? current : revision.rawValue
+        let target = revision == .zero ? current : revision.rawValue
         var crc = CRC32C()
         crc.update("key".utf8)
         for record in hashed(at: target) { crc.update(EtcdRecord.encoded(record)) }

@@ -42,6 +42,8 @@ public struct KVStore: Sendable {
 
     /// The first revision that can be read; `.zero` before the first compaction.
     public var compactedRevision: Revision { Revision(max(0, compacted)) }
+    /// Also when that was revision 0, which loses nothing.
+    public var hasBeenCompacted: Bool { compacted >= 0 }
 
     /// About how much memory all that the store remembers takes: every version of every key, and the leases.
     public var storedBytes: Int64 { recordBytes + Int64(leaseTable.count) * Record.overheadBytes }

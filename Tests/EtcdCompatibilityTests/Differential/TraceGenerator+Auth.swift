@@ -5,30 +5,36 @@ import SwiftProtobuf
 extension TraceGenerator {
     /// Users and roles to begin with, so that random steps meet them.
     static var prologue: [TraceStep] {
-        var calls: [UnaryCall] = []
-        for (user, role) in zip(users, roles) {
-            calls.append(
-                auth(
-                    "UserAdd",
-                    EtcdAuthUserAddRequest.with {
-                        $0.name = user
-                        $0.password = user
-                    }, EtcdAuthUserAddResponse.self))
-            calls.append(auth("RoleAdd", EtcdAuthRoleAddRequest.with { $0.name = role }, EtcdAuthRoleAddResponse.self))
-            calls.append(
-                auth(
-                    "UserGrantRole",
-                    EtcdAuthUserGrantRoleRequest.with {
-                        $0.user = user
-                        $0.role = role
-                    }, EtcdAuthUserGrantRoleResponse.self))
+        let additions = zip(users, roles).flatMap { addition($0, $1) }
+        let logins = users.map { authenticate($0, password: $0) }
+        return (additions + [enabling] + logins).map { .call($0, user: nil) }
+    }
+
+    private static var enabling: UnaryCall {
+        auth("AuthEnable", EtcdAuthEnableRequest(), EtcdAuthEnableResponse.self)
+    }
+
+    private static func addition(_ user: String, _ role: String) -> [UnaryCall] {
+        let userAdd = EtcdAuthUserAddRequest.with {
+            $0.name = user
+            $0.password = user
         }
-        calls.append(auth("AuthEnable", EtcdAuthEnableRequest(), EtcdAuthEnableResponse.self))
-        calls += users.map { authenticate($0, password: $0) }
-        return calls.map { .call($0, user: nil) }
+        let grant = EtcdAuthUserGrantRoleRequest.with {
+            $0.user = user
+            $0.role = role
+        }
+        return [
+            auth("UserAdd", userAdd, EtcdAuthUserAddResponse.self),
+            auth("RoleAdd", EtcdAuthRoleAddRequest.with { $0.name = role }, EtcdAuthRoleAddResponse.self),
+            auth("UserGrantRole", grant, EtcdAuthUserGrantRoleResponse.self),
+        ]
     }
 
     mutating func authStep(_ view: TraceView) -> TraceStep {
+        // Much of a trace is to be about what is denied.
+        if !view.isAuthEnabled, chance(50) {
+            return .call(pick(Self.addition("root", "root") + [Self.enabling]), user: nil)
+        }
         // Mostly root, so that something comes of it.
         let actor: String? = view.isAuthEnabled ? (chance(70) ? "root" : anyUser()) : nil
         let user = chance(3) ? pick(["", "nobody"]) : pick(Self.users)
@@ -54,7 +60,7 @@ extension TraceGenerator {
         case ..<20: userCall(user, role)
         case ..<60: roleCall(user, role)
         case ..<85: Self.authenticate(user, password: chance(8) ? "wrong" : user)
-        case ..<88: Self.auth("AuthEnable", EtcdAuthEnableRequest(), EtcdAuthEnableResponse.self)
+        case ..<88: Self.enabling
         case ..<90: Self.auth("AuthDisable", EtcdAuthDisableRequest(), EtcdAuthDisableResponse.self)
         case ..<94: Self.auth("AuthStatus", EtcdAuthStatusRequest(), EtcdAuthStatusResponse.self)
         case ..<97: Self.auth("UserList", EtcdAuthUserListRequest(), EtcdAuthUserListResponse.self)
@@ -90,7 +96,9 @@ extension TraceGenerator {
 
     private mutating func roleCall(_ user: String, _ role: String) -> UnaryCall {
         let key = key()
-        let end = rangeEnd(key)
+        let name = "\(role) \(Array(key))"
+        let end = permissionEnds[name] ?? rangeEnd(key)
+        permissionEnds[name] = end
         switch percent() {
         case ..<15:
             return Self.auth("RoleAdd", EtcdAuthRoleAddRequest.with { $0.name = role }, EtcdAuthRoleAddResponse.self)

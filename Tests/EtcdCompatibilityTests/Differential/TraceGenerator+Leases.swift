@@ -39,8 +39,7 @@ extension TraceGenerator {
     }
 
     /// Locks and elections, of few names and leases.
-    mutating func claimStep(_ view: TraceView) -> TraceStep {
-        guard !view.isAuthEnabled else { return .settle }
+    mutating func claimStep(_ view: TraceView, _ user: String?) -> TraceStep {
         let name = Data(pick(["lock", "vote", ""]).utf8)
         let id = lease()
         let key = name + Data("/\(String(id, radix: 16))".utf8)
@@ -58,11 +57,11 @@ extension TraceGenerator {
                     EtcdLockRequest.with {
                         $0.name = name
                         $0.lease = id
-                    }, EtcdLockResponse.self), name: name, lease: id)
+                    }, EtcdLockResponse.self), user: user, name: name, lease: id)
         case ..<40:
             return .call(
                 UnaryCall(EtcdService.lock, "Unlock", EtcdUnlockRequest.with { $0.key = key }, EtcdUnlockResponse.self),
-                user: nil)
+                user: user)
         case ..<65:
             let value = value()
             return .claim(
@@ -72,7 +71,7 @@ extension TraceGenerator {
                         $0.name = name
                         $0.lease = id
                         $0.value = value
-                    }, EtcdCampaignResponse.self), name: name, lease: id)
+                    }, EtcdCampaignResponse.self), user: user, name: name, lease: id)
         case ..<75:
             let value = value()
             return .call(
@@ -81,17 +80,17 @@ extension TraceGenerator {
                     EtcdProclaimRequest.with {
                         $0.leader = leader
                         $0.value = value
-                    }, EtcdProclaimResponse.self), user: nil)
+                    }, EtcdProclaimResponse.self), user: user)
         case ..<90:
             return .call(
                 UnaryCall(
                     EtcdService.election, "Leader", EtcdLeaderRequest.with { $0.name = name }, EtcdLeaderResponse.self),
-                user: nil)
+                user: user)
         default:
             return .call(
                 UnaryCall(
                     EtcdService.election, "Resign", EtcdResignRequest.with { $0.leader = leader },
-                    EtcdResignResponse.self), user: nil)
+                    EtcdResignResponse.self), user: user)
         }
     }
 }

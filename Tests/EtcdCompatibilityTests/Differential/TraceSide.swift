@@ -37,6 +37,11 @@ final class TraceSide {
         await call.ask(client, token: user.map { tokens[$0] ?? "none.1" })
     }
 
+    func askAsRoot(_ call: UnaryCall) async -> (answer: Answer, raw: (any EtcdReply)?) {
+        let login = await TraceGenerator.authenticate("root", password: "root").ask(client, token: nil)
+        return await call.ask(client, token: (login.raw as? EtcdAuthenticateResponse)?.token)
+    }
+
     func openStream(_ index: Int, user: String?) async throws {
         let (stream, task) = WatchStream.open(client, token: user.map { tokens[$0] ?? "none.1" })
         try await eventually { stream.isOpen }

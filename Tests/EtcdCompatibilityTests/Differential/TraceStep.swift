@@ -6,7 +6,7 @@ import SwiftProtobuf
 enum TraceStep: CustomStringConvertible {
     case call(UnaryCall, user: String?)
     /// A lock or a campaign, which waits while another lease holds the name: it is made only when none does.
-    case claim(UnaryCall, name: Data, lease: Int64)
+    case claim(UnaryCall, user: String?, name: Data, lease: Int64)
     case openStream(Int, user: String?)
     case watch(stream: Int, EtcdWatchRequest)
     /// Waits until all watches have what they must have, and compares it.
@@ -14,8 +14,8 @@ enum TraceStep: CustomStringConvertible {
 
     var description: String {
         switch self {
-        case .call(let call, let user): "\(user.map { "as \($0): " } ?? "")\(call)"
-        case .claim(let call, _, _): "\(call)"
+        case .call(let call, let user), .claim(let call, let user, _, _):
+            "\(user.map { "as \($0): " } ?? "")\(call)"
         case .openStream(let index, let user): "open watch stream \(index)\(user.map { " as \($0)" } ?? "")"
         case .watch(let stream, let request): "on watch stream \(stream):\n\(request.textFormatString())"
         case .settle: "settle the watches"

@@ -1,6 +1,7 @@
 import ApusEtcdAPI
 import ApusGRPC
 import ApusPrimitives
+import Foundation
 import SwiftProtobuf
 import TestSupport
 
@@ -26,6 +27,10 @@ final class WatchStream: Sendable {
         var answers: [Int64: Int] = [:]
         var created: EtcdWatchResponse?
         var progress = 0
+        /// Answers to creations.
+        var creations = 0
+        /// The creation that is nothing but a mark: what was asked before it has been answered when this is.
+        var mark: Int?
         /// The revision whose events came last, by watch: those of one revision never come in two responses.
         var lastRevision: [Int64: Int64] = [:]
         var breaches: [String] = []
@@ -33,6 +38,9 @@ final class WatchStream: Sendable {
         var end: Answer?
         var writer: GRPCMessageWriter<EtcdWatchRequest>?
     }
+
+    /// No watch has it.
+    private static let markID: Int64 = 1 << 40
 
     private let received = Locked(Received())
 
@@ -69,6 +77,14 @@ final class WatchStream: Sendable {
             control.events = []
             control.anonymise()
             let id = response.watchID
+            if response.created {
+                received.creations += 1
+                if received.creations == received.mark { return received.mark = nil }
+            }
+            if response.created, response.canceled, control.cancelReason.hasPrefix("rpc error") {
+                // Why nobody may watch that etcd says since 3.6; until then it was "permission denied" whatever it was.
+                if Self.refusals.contains(control.cancelReason) { control.cancelReason = Self.refusals[0] }
+            }
             if response.events.isEmpty {
                 if response.compactRevision != 0, !response.created {
                     // Counted by whoever knows that it must come.
@@ -101,21 +117,42 @@ final class WatchStream: Sendable {
     func answers(to id: Int64) -> Int { received.withLock { $0.answers[id] ?? 0 } }
     func count(_ id: Int64) -> Int { received.withLock { $0.items[id]?.count ?? 0 } }
 
-    /// Sends a request, and asks for the progress after it: its answer comes behind every other answer. Waits for it.
-    func ask(_ request: EtcdWatchRequest?) async throws {
+    private static let refusals = [
+        "PermissionDenied desc = etcdserver: permission denied",
+        "InvalidArgument desc = etcdserver: user name is empty",
+        "InvalidArgument desc = etcdserver: revision of auth store is old",
+        "Unauthenticated desc = etcdserver: invalid auth token",
+    ].map { "rpc error: code = \($0)" }
+
+    /// Sends a request, and behind it one that is refused at once. Waits for that, and for the progress if it was asked for.
+    func ask(_ request: EtcdWatchRequest) async throws {
         guard let writer = received.withLock({ $0.end == nil ? $0.writer : nil }) else { return }
-        let progress = received.withLock { $0.progress }
-        var expected = progress + 1
+        var progress = 0
+        var creations = 1
+        switch request.requestUnion {
+        case .createRequest: creations += 1
+        case .progressRequest: progress += 1
+        default: break
+        }
+        let wanted = received.withLock { received in
+            received.mark = received.creations + creations
+            return received.progress + progress
+        }
         do {
-            if let request {
-                if case .progressRequest = request.requestUnion { expected += 1 }
-                try await writer.send(request)
-            }
-            try await writer.send(.with { $0.progressRequest = EtcdWatchProgressRequest() })
+            try await writer.send(request)
+            try await writer.send(
+                .with {
+                    $0.createRequest = .with {
+                        $0.key = Data([1])
+                        $0.rangeEnd = Data([0, 0])
+                        $0.watchID = Self.markID
+                    }
+                })
         } catch {
             // Its end is compared.
         }
-        let wanted = expected
-        try await eventually(within: .seconds(20)) { received.withLock { $0.progress >= wanted || $0.end != nil } }
+        try await eventually(within: .seconds(20)) {
+            received.withLock { $0.mark == nil && $0.progress >= wanted || $0.end != nil }
+        }
     }
 }

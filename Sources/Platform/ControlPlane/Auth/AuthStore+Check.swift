@@ -119,10 +119,9 @@ extension AuthStore {
     /// on from there.
     private static func cover(_ range: KeyRange, by sets: [KeyIntervals]) -> Bool {
         guard !range.start.isEmpty else { return false }
-        // A range that no key can be in reads nothing, and is measured like the keys between its ends.
-        let isEmpty = range.isEmpty
-        let end = isEmpty ? Bytes(range.start.array + [0]) : range.firstKeyAfter
-        var reached = isEmpty ? range.firstKeyAfter ?? range.start : range.start
+        // A range that no key can be in reads nothing, and is measured like its first key.
+        let end = range.isEmpty ? Bytes(range.start.array + [0]) : range.firstKeyAfter
+        var reached = range.start
         while end.map({ reached < $0 }) ?? true {
             var next: Bytes?
             for set in sets {

@@ -37,8 +37,14 @@ enum Bcrypt {
             let salt = decode(text[7..<29], count: saltBytes), let expected = decode(text[29...], count: hashBytes)
         else { return false }
         let actual = raw(Array(password.utf8), cost: cost, salt: salt).prefix(hashBytes)
-        // In a time that does not tell where they differ.
-        return zip(expected, actual).reduce(0 as UInt8) { $0 | $1.0 ^ $1.1 } == 0
+        return areEqual(expected, Array(actual))
+    }
+
+    /// In a time that does not tell where they differ.
+    static func areEqual(_ expected: [UInt8], _ actual: [UInt8]) -> Bool {
+        guard expected.count == actual.count else { return false }
+        // In Swift `|` and `^` have the same precedence.
+        return zip(expected, actual).reduce(0 as UInt8) { $0 | ($1.0 ^ $1.1) } == 0
     }
 
     private static func raw(_ password: [UInt8], cost: Int, salt: [UInt8]) -> [UInt8] {

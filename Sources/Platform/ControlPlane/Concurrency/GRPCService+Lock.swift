@@ -19,12 +19,12 @@ extension GRPCService {
 }
 
 extension ControlCore {
-    /// An `EtcdError` is a status, for whoever called.
+    /// An `EtcdError` is a status, for whoever called. Etcd's recipes are a client of its own, whose errors lose their code.
     func withStatus<Value>(_ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
         } catch let error as EtcdError {
-            throw error.status
+            throw error.code == .cancelled ? error.status : GRPCError(.unknown, error.message)
         }
     }
 

@@ -16,9 +16,10 @@ extension ControlCore {
     /// Sends the state as a database of etcd, and its SHA-256 after it. The state is a copy, written to a temporary file on a thread
     /// of its own: nobody waits for it.
     func sendSnapshot(
-        _ caller: Caller?, to replies: GRPCMessageWriter<EtcdSnapshotResponse>
+        _ head: GRPCRequestHead, to replies: GRPCMessageWriter<EtcdSnapshotResponse>
     ) async throws {
-        let (path, size) = try await writeDatabase(caller)
+        try await checkMaintenance(head)
+        let (path, size) = try await writeDatabase()
         defer { try? FileManager.default.removeItem(atPath: path) }
         let file = try FileHandle(forReadingFrom: URL(filePath: path))
         defer { try? file.close() }
@@ -42,10 +43,9 @@ extension ControlCore {
         try await replies.send(.with { $0.blob = digest })
     }
 
-    private func writeDatabase(_ caller: Caller?) async throws -> (path: String, size: Int) {
+    private func writeDatabase() async throws -> (path: String, size: Int) {
         let machine: ControlMachine
         do throws(EtcdError) {
-            try await checkMaintenance(caller)
             machine = try await read(linearizable: false) { machine in machine }
         } catch {
             throw error.status

@@ -12,17 +12,13 @@ extension GRPCService {
         GRPCService(EtcdService.maintenance) { service in
             addAlarmAndStatus(to: &service, core)
             addHashes(to: &service, core)
-            service.unary("Defragment", by: core) { (_: EtcdDefragmentRequest, caller) async throws(EtcdError) in
+            service.unary("Defragment") { (_: EtcdDefragmentRequest, call) in
                 // Memory and disk are given back as it goes.
-                try await core.checkMaintenance(caller)
+                try await core.checkMaintenance(call.head)
                 return EtcdDefragmentResponse()
             }
             service.serverStream("Snapshot") { (_: EtcdSnapshotRequest, replies, call) in
-                do {
-                    try await core.sendSnapshot(try await core.knownCaller(call.head), to: replies)
-                } catch let error as EtcdError {
-                    throw error.status
-                }
+                try await core.sendSnapshot(call.head, to: replies)
             }
             service.unary("MoveLeader", by: core) { (request: EtcdMoveLeaderRequest, caller) async throws(EtcdError) in
                 try await core.moveLeader(to: request.targetID, caller)
@@ -57,16 +53,16 @@ extension GRPCService {
     }
 
     private static func addHashes(to service: inout GRPCService, _ core: ControlCore) {
-        service.unary("Hash", by: core) { (_: EtcdHashRequest, caller) async throws(EtcdError) in
-            try await core.checkMaintenance(caller)
+        service.unary("Hash") { (_: EtcdHashRequest, call) in
+            try await core.checkMaintenance(call.head)
             let (store, hash) = try await core.hash(at: .zero)
             return EtcdHashResponse.with {
                 $0.header = core.header(store.revision)
                 $0.hash = hash
             }
         }
-        service.unary("HashKV", by: core) { (request: EtcdHashKVRequest, caller) async throws(EtcdError) in
-            try await core.checkMaintenance(caller)
+        service.unary("HashKV") { (request: EtcdHashKVRequest, call) in
+            try await core.checkMaintenance(call.head)
             let (store, hash) = try await core.hash(at: Revision(request.revision))
             return EtcdHashKVResponse.with {
                 $0.header = core.header(store.revision)
@@ -79,14 +75,14 @@ extension GRPCService {
 
 extension KVStore {
     /// Etcd has -1 until the first compaction.
-    var compactedForEtcd: Int64 { compactedRevision == .zero ? -1 : compactedRevision.rawValue }
+    var compactedForEtcd: Int64 { hasBeenCompacted ? compactedRevision.rawValue : -1 }
 }
 
 extension EtcdError {
     /// Etcd 3.5 answers maintenance to whoever may not with errors that have no code.
     fileprivate var asOfMaintenance: EtcdError {
         switch self {
-        case .userEmpty, .permissionDenied, .userNotFound:
+        case .userEmpty, .permissionDenied, .userNotFound, .invalidAuthToken:
             EtcdError(.unknown, message.replacing("etcdserver: ", with: "auth: "))
         default: self
         }
@@ -94,18 +90,23 @@ extension EtcdError {
 }
 
 extension ControlCore {
-    func checkMaintenance(_ caller: Caller?) async throws(EtcdError) {
+    func checkMaintenance(_ head: GRPCRequestHead) async throws(GRPCError) {
         do throws(EtcdError) {
+            let caller = try await knownCaller(head)
             try await read(linearizable: false) { machine throws(EtcdError) in try machine.auth.checkRoot(caller) }
         } catch {
-            throw error.asOfMaintenance
+            throw error.asOfMaintenance.status
         }
     }
 
     /// The store as this member has it, and its hash at `revision`, computed on a thread of its own.
-    func hash(at revision: Revision) async throws(EtcdError) -> (KVStore, UInt32) {
-        let store = try await read(linearizable: false) { machine in machine.store }
-        return (store, try await Self.hash(of: store, at: revision))
+    func hash(at revision: Revision) async throws(GRPCError) -> (KVStore, UInt32) {
+        do throws(EtcdError) {
+            let store = try await read(linearizable: false) { machine in machine.store }
+            return (store, try await Self.hash(of: store, at: revision))
+        } catch {
+            throw error.status
+        }
     }
 
     fileprivate func alarm(

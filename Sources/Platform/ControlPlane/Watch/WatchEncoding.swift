@@ -7,6 +7,8 @@ struct WatchEncoder {
     private struct Key: Hashable {
         let revision: Int64
         let key: Bytes
+        /// A revision may hold a put and a deletion of one key.
+        let version: Int64
         let hasPrevious: Bool
     }
 
@@ -62,7 +64,9 @@ struct WatchEncoder {
 
     /// With its tag and length.
     private mutating func encoded(_ event: Event) -> [UInt8] {
-        let key = Key(revision: event.revision.rawValue, key: event.kv.key, hasPrevious: event.previous != nil)
+        let key = Key(
+            revision: event.revision.rawValue, key: event.kv.key, version: event.kv.version,
+            hasPrevious: event.previous != nil)
         if let last, last.key == key { return last.bytes }
         let bytes: [UInt8]
         if let found = cache[key] {

@@ -127,9 +127,12 @@ final class WatchHub: @unchecked Sendable {
         guard stream.isOpen else { return }
         defer { deliver() }
         _ = set.advance(to: store)
-        let watch = WatchRequest(request)
-        if request.startRevision < 0 { return refuse(stream, store, EtcdError.compacted.message) }
-        if let refusal { return refuse(stream, store, refusal.goDescription) }
+        var watch = WatchRequest(request)
+        if let refusal {
+            // As etcd with the ID that was asked for, 0 for any; but a watch that has it lives on, and must not seem to end.
+            let id = stream.watches[request.watchID]?.watcher == nil ? request.watchID : -1
+            return refuse(stream, store, refusal.goDescription, watch: id)
+        }
         if watch.range.isEmpty { return refuse(stream, store, "mvcc: watcher range is empty") }
         if request.watchID != 0, stream.watches[request.watchID] != nil {
             return refuse(stream, store, "mvcc: duplicate watch ID provided on the WatchStream")
@@ -143,20 +146,22 @@ final class WatchHub: @unchecked Sendable {
             watcher: nil)
         stream.watches[id] = entry
         control(stream, .init(revision: store.revision, watch: id, created: true))
+        // As in etcd a negative start is one as any other: the beginning, or compacted.
+        if watch.start < .zero, store.compactedRevision == .zero { watch.start = Revision(1) }
         do throws(KVError) {
             let watcher = try set.add(watch, to: store)
             entry.watcher = watcher
             remember(watcher, stream, entry)
             serve(store)
         } catch {
-            compacted(stream, entry, error.compactRevision ?? store.compactedRevision)
+            compacted(stream, entry, store.compactedRevision)
         }
     }
 
-    private func refuse(_ stream: WatchStream, _ store: KVStore, _ reason: String) {
+    private func refuse(_ stream: WatchStream, _ store: KVStore, _ reason: String, watch id: Int64 = -1) {
         if case .local(let outbox) = stream.sink { outbox.end(EtcdError(.unavailable, reason)) }
         control(
-            stream, .init(revision: store.revision, watch: -1, created: true, canceled: true, reason: reason))
+            stream, .init(revision: store.revision, watch: id, created: true, canceled: true, reason: reason))
     }
 
     func cancel(_ id: Int64, on stream: WatchStream, _ store: KVStore) {
