@@ -50,6 +50,18 @@ import Testing
         }
     }
 
+    @Test("What a leader decided to end, and proposes when another leads, ends nothing")
+    func staleEnd() throws {
+        var machine = ControlMachine(cluster: ClusterBook([.init(id: 9, name: "m", peerURLs: ["http://127.0.0.1:1"])]))
+        try machine.store.grant(LeaseID(5), ttlSeconds: 10, at: .zero)
+        let end = ControlCommand.expire(LeaseID(5), Term(3)).encoded()
+        let late = machine.apply(end[...], at: LogIndex(2), term: Term(4))
+        #expect(throws: EtcdError.notLeader) { try late.result.get() }
+        #expect(machine.store.lease(LeaseID(5)) != nil)
+        _ = machine.apply(end[...], at: LogIndex(3), term: Term(3))
+        #expect(machine.store.lease(LeaseID(5)) == nil)
+    }
+
     @Test("Many keep-alives on one stream are all answered")
     func many() async throws {
         try await TestCluster.with { members in

@@ -37,7 +37,7 @@ final class MemberObserver: NodeObserver {
 
     func applied(_ machine: ControlMachine, through index: LogIndex, term: Term) {
         see(machine)
-        leases.applied(machine.store)
+        leases.applied(machine.store, term)
         watches.applied(machine.store)
     }
 

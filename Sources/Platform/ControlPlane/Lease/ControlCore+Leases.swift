@@ -29,8 +29,10 @@ extension ControlCore {
             reply(.success(answer.encoded()))
         }
         node.confirmLeadership { machine in
-            if case .success(let state) = machine, state.store.lease(request.lease) != nil { return respond(machine) }
-            // One that was granted just now may not be applied here yet.
+            if leases.isCounting, case .success(let state) = machine, state.store.lease(request.lease) != nil {
+                return respond(machine)
+            }
+            // One that was granted just now may not be applied here yet, nor all from before this member led.
             node.read(then: respond)
         }
     }

@@ -9,7 +9,8 @@ import NIOCore
 /// Keeps time for the leases while this member leads, and ends those whose time is over by commands.
 ///
 /// Every member has the table of leases; only the leader's times count. A new leader begins every lease anew: nobody knows how
-/// much of it had passed, and a lease must never end early. Keep-alives touch nothing but memory.
+/// much of it had passed, and a lease must never end early. It does so when everything from before its term is applied; what a
+/// leader before it decided to end, and proposes late, counts no more. Keep-alives touch nothing but memory.
 // Safe: everything happens on the node's event loop.
 final class LeaseKeeper: @unchecked Sendable {
     /// Leases that are ended in a second, at most.
@@ -25,6 +26,7 @@ final class LeaseKeeper: @unchecked Sendable {
 
     private var clock = LeaseClock()
     private var leads = false
+    private var term = Term.zero
     /// It leads, and has not yet begun the leases anew.
     private var isNew = false
     /// Proposed to be ended.
@@ -43,17 +45,22 @@ final class LeaseKeeper: @unchecked Sendable {
 
     func standingChanged(_ standing: Standing) {
         let leads = standing.role == .leader
-        guard leads != self.leads else { return }
+        guard leads != self.leads || leads && standing.term != term else { return }
         self.leads = leads
+        term = standing.term
         isNew = leads
         clock.removeAll()
         ending = []
     }
 
-    func applied(_ store: KVStore) {
+    /// - Parameter term: in which the last of what was applied was put into the log.
+    func applied(_ store: KVStore, _ term: Term) {
         let news = notices.take()
         guard leads else { return }
-        if isNew { return promote(store) }
+        if isNew {
+            if term == self.term { promote(store) }
+            return
+        }
         for notice in news {
             switch notice {
             case .granted(let id, let ttlSeconds): clock.start(id, ttlSeconds: ttlSeconds, at: now())
@@ -67,8 +74,11 @@ final class LeaseKeeper: @unchecked Sendable {
     /// The leases are others than before: a snapshot was restored.
     func restored(_ store: KVStore) {
         _ = notices.take()
-        if leads { promote(store) }
+        if leads, !isNew { promote(store) }
     }
+
+    /// It leads, and all leases have begun.
+    var isCounting: Bool { leads && !isNew }
 
     private func promote(_ store: KVStore) {
         isNew = false
@@ -83,8 +93,7 @@ final class LeaseKeeper: @unchecked Sendable {
     ///
     /// - Throws: `.notLeader`.
     func keepAlive(_ id: LeaseID, _ store: KVStore) throws(EtcdError) -> Int64 {
-        guard leads else { throw .notLeader }
-        if isNew { promote(store) }
+        guard isCounting else { throw .notLeader }
         let now = now()
         guard let lease = store.lease(id), !ending.contains(id) else { return 0 }
         // Granted by a command of this very batch: its notice comes after.
@@ -97,8 +106,7 @@ final class LeaseKeeper: @unchecked Sendable {
     ///
     /// - Throws: `.notLeader`.
     func remainingSeconds(_ id: LeaseID, _ store: KVStore) throws(EtcdError) -> Int64? {
-        guard leads else { throw .notLeader }
-        if isNew { promote(store) }
+        guard isCounting else { throw .notLeader }
         guard let lease = store.lease(id) else { return nil }
         guard let ends = clock.ends(id) else { return lease.grantedTTLSeconds }
         // Etcd counts on below zero, in whole seconds towards zero, until the lease is gone.
@@ -107,7 +115,7 @@ final class LeaseKeeper: @unchecked Sendable {
 
     /// The leases by the time that they have left, at the leader; elsewhere by their IDs.
     func sorted(_ leases: [Lease]) -> [Lease] {
-        guard leads, !isNew else { return leases }
+        guard isCounting else { return leases }
         return leases.sorted { left, right in
             let (first, second) = (clock.ends(left.id) ?? .distantFuture, clock.ends(right.id) ?? .distantFuture)
             return first != second ? first < second : left.id < right.id
@@ -118,16 +126,14 @@ final class LeaseKeeper: @unchecked Sendable {
 
     /// Proposes the end of leases whose time is over. Called every `tick`.
     func tellTime() {
-        guard leads, !isNew, let node else { return }
+        guard isCounting, let node else { return }
         let now = now()
         let room = Self.revokesPerSecond - ending.count
         let perTick = Int(Double(Self.revokesPerSecond) * Self.tick.seconds)
         guard room > 0 else { return }
         for id in clock.expired(at: now, limit: min(room, perTick)) {
             ending.insert(id)
-            // As root, whoever granted it: its keys go whatever they are.
-            let command = ControlCommand.kv(.revoke(id), Caller(user: "root", authRevision: 0))
-            node.propose(command.encoded()) { [weak self] result in
+            node.propose(ControlCommand.expire(id, term).encoded()) { [weak self] result in
                 // Success is noticed as any other end of a lease.
                 if case .success(let answer) = result, case .success = answer.result { return }
                 self?.notEnded(id, result)

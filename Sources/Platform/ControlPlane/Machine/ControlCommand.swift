@@ -1,5 +1,6 @@
 import ApusKV
 import ApusPrimitives
+import ApusRaft
 
 /// A change of what the cluster replicates, as its log records it.
 enum ControlCommand: Sendable {
@@ -7,6 +8,9 @@ enum ControlCommand: Sendable {
     case auth(AuthCommand, Caller?)
     case member(ClusterCommand)
     case alarm(AlarmCommand)
+    /// A lease's time is over, as the leader of that term counted it. In the term of another, who began the lease anew, it means
+    /// nothing.
+    case expire(LeaseID, Term)
 }
 
 /// Who asks; looked at again when the command is applied, as in etcd: rights may have changed in between.
@@ -25,6 +29,7 @@ extension ControlCommand {
         case auth = 2
         case member = 3
         case alarm = 4
+        case expire = 5
     }
 
     func encoded() -> [UInt8] {
@@ -45,6 +50,10 @@ extension ControlCommand {
         case .alarm(let command):
             writer.write(Tag.alarm.rawValue)
             command.encode(to: &writer)
+        case .expire(let lease, let term):
+            writer.write(Tag.expire.rawValue)
+            writer.write(lease.rawValue)
+            writer.write(term.rawValue)
         }
         return writer.bytes
     }
@@ -68,6 +77,7 @@ extension ControlCommand {
             self = .auth(try AuthCommand(from: &reader), caller)
         case .member: self = .member(try ClusterCommand(from: &reader))
         case .alarm: self = .alarm(try AlarmCommand(from: &reader))
+        case .expire: self = .expire(LeaseID(try reader.read(Int64.self)), Term(try reader.read(UInt64.self)))
         }
         guard reader.remaining == 0 else {
             throw ByteReader.Malformed(offset: reader.offset, expected: "the end of the command")

@@ -24,9 +24,13 @@ struct ControlMachine: StateMachine {
     }
 
     mutating func apply(_ command: ArraySlice<UInt8>, at index: LogIndex) -> ControlAnswer {
+        apply(command, at: index, term: .zero)
+    }
+
+    mutating func apply(_ command: ArraySlice<UInt8>, at index: LogIndex, term: Term) -> ControlAnswer {
         let result: Result<ControlResponse, EtcdError>
         do {
-            result = .success(try apply(try ControlCommand(decoding: command)))
+            result = .success(try apply(try ControlCommand(decoding: command), term))
         } catch let error as EtcdError {
             result = .failure(error)
         } catch {
@@ -36,27 +40,33 @@ struct ControlMachine: StateMachine {
         return ControlAnswer(result: result, revision: store.revision)
     }
 
-    private mutating func apply(_ command: ControlCommand) throws(EtcdError) -> ControlResponse {
+    private mutating func apply(_ command: ControlCommand, _ term: Term) throws(EtcdError) -> ControlResponse {
         switch command {
         case .kv(let command, let caller):
             try auth.check(caller, command, on: store)
-            try alarms.check(command)
-            do throws(KVError) {
-                let response = try apply(command)
-                switch (command, response) {
-                case (_, .grant(let lease)):
-                    leaseNotices.add(.granted(lease.id, ttlSeconds: lease.grantedTTLSeconds))
-                case (.revoke(let id), _): leaseNotices.add(.ended(id))
-                default: break
-                }
-                return .kv(response)
-            } catch {
-                throw EtcdError(error)
-            }
+            return .kv(try applyKV(command))
+        case .expire(let lease, let counted):
+            guard counted == term else { throw .notLeader }
+            return .kv(try applyKV(.revoke(lease)))
         case .auth(let command, let caller):
             return .auth(try auth.apply(command, caller))
         case .member(let command): return .member(try cluster.apply(command))
         case .alarm(let command): return .alarm(alarms.apply(command))
+        }
+    }
+
+    private mutating func applyKV(_ command: Command) throws(EtcdError) -> CommandResponse {
+        try alarms.check(command)
+        do throws(KVError) {
+            let response = try apply(command)
+            switch (command, response) {
+            case (_, .grant(let lease)): leaseNotices.add(.granted(lease.id, ttlSeconds: lease.grantedTTLSeconds))
+            case (.revoke(let id), _): leaseNotices.add(.ended(id))
+            default: break
+            }
+            return response
+        } catch {
+            throw EtcdError(error)
         }
     }
 

@@ -59,14 +59,14 @@ extension Driver {
         bytesSinceSnapshot += entry.size
         switch entry.payload {
         case .empty: break
-        case .command(let envelope): apply(envelope, at: entry.index)
+        case .command(let envelope): apply(envelope, at: entry.index, term: entry.term)
         case .configuration(let configuration, let context):
             membersApplied(configuration, context, at: entry)
         }
         if !changes.isEmpty { settleChanges(entry) }
     }
 
-    private func apply(_ envelope: Bytes, at index: LogIndex) {
+    private func apply(_ envelope: Bytes, at index: LogIndex, term: Term) {
         switch Envelope.open(envelope) {
         case .openSession(let id, let applied):
             sessions.open(id, knowing: LogIndex(applied), at: index)
@@ -76,10 +76,10 @@ extension Driver {
             switch sessions.admit(header, at: index) {
             case .fresh:
                 guard isOwn, let waiter = outstanding.remove(header.sequence) else {
-                    return machine.apply(command, at: index, for: nil)
+                    return machine.apply(command, at: index, term: term, for: nil)
                 }
                 metrics.applied(waiter, at: applyingAt)
-                finish(waiter) { machine.apply(command, at: index, for: $0) }
+                finish(waiter) { machine.apply(command, at: index, term: term, for: $0) }
             case .duplicate:
                 // Whoever waits for it still got its effect in a snapshot.
                 if isOwn, let waiter = outstanding.remove(header.sequence) {

@@ -2,7 +2,7 @@ import ApusRaft
 
 /// A state machine whose type the driver need not know.
 protocol MachineHost: AnyObject {
-    func apply(_ command: ArraySlice<UInt8>, at index: LogIndex, for waiter: ProposalWaiter?)
+    func apply(_ command: ArraySlice<UInt8>, at index: LogIndex, term: Term, for waiter: ProposalWaiter?)
 
     /// Shows the state as it is to all of `readers`.
     func serve(_ readers: [ReadWaiter])
@@ -33,8 +33,8 @@ final class TypedMachine<Machine: StateMachine>: MachineHost {
         original = machine
     }
 
-    func apply(_ command: ArraySlice<UInt8>, at index: LogIndex, for waiter: ProposalWaiter?) {
-        let answer = machine.apply(command, at: index)
+    func apply(_ command: ArraySlice<UInt8>, at index: LogIndex, term: Term, for waiter: ProposalWaiter?) {
+        let answer = machine.apply(command, at: index, term: term)
         if let waiter { unsafeDowncast(waiter, to: AnswerWaiter<Machine.Answer>.self).succeed(answer) }
     }
 

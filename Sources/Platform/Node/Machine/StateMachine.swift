@@ -17,10 +17,22 @@ public protocol StateMachine: Sendable {
     /// - Parameter index: where in the log it is; grows from command to command, with gaps.
     mutating func apply(_ command: ArraySlice<UInt8>, at index: LogIndex) -> Answer
 
+    /// As `apply(_:at:)`, which it calls unless a machine has its own: for commands that count only while the leader leads that decided
+    /// on them. A command that was proposed by a node that lost the lead comes again, in the term of another.
+    ///
+    /// - Parameter term: of the leader that put the command into the log.
+    mutating func apply(_ command: ArraySlice<UInt8>, at index: LogIndex, term: Term) -> Answer
+
     /// Writes all of the state. Runs on a thread of its own, on a copy.
     func write(to snapshot: inout SnapshotOutput) throws
 
     /// Replaces all of the state by what `write(to:)` wrote, here or on another node. Runs on a thread of its own, on a copy
     /// of the machine that the node was made with.
     mutating func restore(from snapshot: inout SnapshotInput) throws
+}
+
+extension StateMachine {
+    public mutating func apply(_ command: ArraySlice<UInt8>, at index: LogIndex, term: Term) -> Answer {
+        apply(command, at: index)
+    }
 }
