@@ -67,7 +67,7 @@ public struct ControlPlaneSettings: Sendable {
     /// Of one request, in bytes.
     public var maxRequestBytes = 3 << 19
     /// A snapshot of the state is taken when so many bytes of changes were applied since the last one, and a quarter of its size.
-    public var snapshotBytes = 16 << 20
+    public var snapshotBytes = 64 << 20
     public var autoCompaction = AutoCompaction.off
     /// Streams (watches, keep-alives) and calls at once on one connection.
     public var maxConcurrentStreams = 4_096
