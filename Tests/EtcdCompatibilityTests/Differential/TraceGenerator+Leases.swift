@@ -80,7 +80,9 @@ extension TraceGenerator {
                     EtcdProclaimRequest.with {
                         $0.leader = leader
                         $0.value = value
-                    }, EtcdProclaimResponse.self), user: user)
+                    }, EtcdProclaimResponse.self),
+                // Binds a key to a lease, as a claim does.
+                user: user == nil ? nil : "root")
         case ..<90:
             return .call(
                 UnaryCall(
