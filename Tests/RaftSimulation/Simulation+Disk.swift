@@ -50,10 +50,16 @@ extension Simulation {
 
     // MARK: Snapshots
 
+    func takeSnapshotIfDue(_ node: SimulatedNode) throws(Broken) {
+        let last = node.disk.image.snapshot?.metadata.index ?? .zero
+        guard plan.snapshotEntries > 0, node.store.index > last, node.store.index - last >= plan.snapshotEntries
+        else { return }
+        try takeSnapshot(node)
+    }
+
     func takeSnapshot(_ node: SimulatedNode) throws(Broken) {
         let last = node.disk.image.snapshot?.metadata.index ?? .zero
-        guard plan.snapshotEntries > 0, node.snapshotUnderWay == nil, node.store.index > last,
-            node.store.index - last >= plan.snapshotEntries,
+        guard node.snapshotUnderWay == nil, node.store.index > last,
             let metadata = node.raft?.snapshotMetadata(at: node.store.index)
         else { return }
         try judge.check(metadata, of: node)
@@ -141,7 +147,7 @@ extension Simulation {
         note(node, "has applied up to \(node.store.index)")
         node.raft?.applied(through: node.store.index)
         serveReads(node)
-        try takeSnapshot(node)
+        try takeSnapshotIfDue(node)
         scheduleWork(node)
         try settle(node)
     }

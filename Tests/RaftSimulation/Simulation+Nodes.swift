@@ -156,6 +156,7 @@ extension Simulation {
                     let slot = chunkRequests.put(request)
                     schedule(.chunk(node.index, life: node.life, slot: slot), after: 20 + nodeRandom.below(500))
                 }
+                if ready.needsSnapshot { try takeSnapshot(node) }
             }
         }
         if isCut {

@@ -107,6 +107,57 @@ import Testing
         #expect(node.raft.status.peers[2].state == .replicating)
     }
 
+    // MARK: The log in memory, which the paper leaves to the implementation
+
+    /// What is applied leaves it, but for what a member may still ask for.
+    @Test func appliedEntriesLeaveTheMemoryWithoutASnapshot() throws {
+        var options = RaftOptions.plain
+        options.trailingBytes = 1_000
+        var node = TestNode.leader(options: options)
+        for index in UInt64(2)...500 {
+            try node.run { try $0.propose(String(repeating: "x", count: 20)) }
+            node.accept(index, from: 2)
+            if index <= 100 { node.accept(index, from: 3) }
+            let bytes = node.raft.status.logBytes
+            if index <= 100 { #expect(bytes <= 2_100) }
+            if index == 100 { #expect(bytes >= 1_000) }
+        }
+        #expect(node.raft.firstIndex <= LogIndex(101), "a member does not have the rest yet")
+        #expect(node.raft.status.snapshot?.index ?? .zero == .zero)
+        node.accept(500, from: 3)
+        try node.run { try $0.propose("y") }
+        node.accept(501, from: 2)
+        #expect(node.raft.status.logBytes <= 2_100)
+    }
+
+    /// "The leader has already discarded the next log entry that it needs to send": while it was a follower, and no snapshot has
+    /// it either.
+    @Test func aSnapshotIsAskedForWhenAFollowerNeedsOne() throws {
+        var options = RaftOptions()
+        options.trailingBytes = 0
+        var cluster = TestCluster(3, options: options)
+        cluster.run(1) { $0.campaign() }
+        cluster.settle()
+        cluster.isLost = { $0.to == NodeID(3) || $0.from == NodeID(3) }
+        for count in 1...50 { try cluster.run(1) { try $0.propose("\(count)") } }
+        cluster.settle()
+        cluster.tick(2)
+        #expect(cluster[1].raft.firstIndex <= LogIndex(2), "a member lacks the rest")
+        #expect(cluster[2].raft.firstIndex == LogIndex(52))
+        cluster.isLost = { $0.to == NodeID(1) || $0.from == NodeID(1) }
+        cluster[2].isTold = true
+        cluster.tick(60)
+        #expect(cluster[2].role == .leader)
+        #expect(cluster[2].readies.contains { $0.needsSnapshot })
+        cluster[2].takeSnapshot([1])
+        cluster.tick(20)
+        #expect(cluster[3].restored != nil)
+        #expect(cluster[3].raft.lastIndex == cluster[2].raft.lastIndex)
+        _ = cluster[2].takeReadies()
+        cluster.tick(20)
+        #expect(!cluster[2].readies.contains { $0.needsSnapshot })
+    }
+
     // MARK: Figure 13, InstallSnapshot
 
     /// "Reply immediately if term < currentTerm."

@@ -34,6 +34,10 @@ import Testing
             return end
         }
 
+        func place(before bytes: Int) -> Int {
+            (compacted...last).first { self.bytes(after: $0, through: last) <= bytes } ?? last
+        }
+
         func configuration(at index: Int) -> Configuration {
             for entry in entries.prefix(index).reversed() {
                 if case .configuration(let configuration, _) = entry.payload { return configuration }
@@ -100,6 +104,8 @@ import Testing
         let term = Term(UInt64.random(in: 0...log.lastTerm.rawValue + 1, using: &random))
         let meeting = log.lastPlace(upTo: place(index), notAfter: term)
         isSame = isSame && meeting == place(naive.lastPlace(upTo: index, notAfter: term))
+        let trailing = Int.random(in: 0...200, using: &random)
+        isSame = isSame && log.place(before: trailing) == place(naive.place(before: trailing))
         guard first <= naive.last else { return isSame }
         let from = Int.random(in: first...naive.last, using: &random)
         let limit = Int.random(in: from...naive.last, using: &random)

@@ -51,6 +51,7 @@ extension Raft {
             peers = []
             transferTarget = nil
             chunkRequests = []
+            needsSnapshot = false
             // It heard from itself until now; others may campaign at once.
             ticksSinceLeader = options.electionTicks
         }

@@ -4,7 +4,8 @@ extension Raft {
     public var hasReady: Bool {
         !messages.isEmpty || isWriteDue || isReplicationDue || areReadsWaitingForRound || isAcknowledgementDue
             || isProgressDue || !readyReads.isEmpty || !refusedReads.isEmpty || !reads.unsent.isEmpty
-            || !chunkRequests.isEmpty || pendingRestore != nil || isCommittedDue || lastStanding != standing
+            || !chunkRequests.isEmpty || needsSnapshot || pendingRestore != nil || isCommittedDue
+            || lastStanding != standing
     }
 
     /// What has to be done now, if anything: `takeReady()` when `hasReady`, without the copy of the node that reading a
@@ -28,6 +29,7 @@ extension Raft {
         swap(&ready.reads, &readyReads)
         swap(&ready.refusedReads, &refusedReads)
         swap(&ready.chunkRequests, &chunkRequests)
+        swap(&ready.needsSnapshot, &needsSnapshot)
         if lastStanding != standing {
             lastStanding = standing
             ready.standing = standing
@@ -39,6 +41,7 @@ extension Raft {
     public mutating func applied(through index: LogIndex) {
         guard index <= handedIndex else { return }
         appliedIndex = max(appliedIndex, index)
+        trimLog()
     }
 
     private mutating func takeRestore() -> SnapshotMetadata? {

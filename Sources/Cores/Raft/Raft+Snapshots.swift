@@ -13,7 +13,7 @@ extension Raft {
     /// on its way to a follower; when it is larger than half its bound, all that the snapshot has goes.
     public mutating func snapshotTaken(_ taken: SnapshotMetadata) {
         guard taken.index > snapshot?.index ?? .zero, taken.index <= appliedIndex,
-            log.term(at: taken.index) == taken.term
+            taken.index < log.compactedIndex || log.term(at: taken.index) == taken.term
         else { return }
         snapshot = taken
         if log.bytes > options.maximumLogBytes / 2 { return log.compact(through: taken.index) }
@@ -23,6 +23,14 @@ extension Raft {
             if let transfer = peer.transfer { cut = min(cut, transfer.snapshot.index) }
         }
         log.compact(through: cut)
+    }
+
+    /// Forgets applied entries that a follower will hardly ask for: the disk has them, until a snapshot takes their place.
+    mutating func trimLog() {
+        guard log.bytes / 2 > options.trailingBytes else { return }
+        var last = min(appliedIndex, log.place(before: options.trailingBytes))
+        if role == .leader { for peer in peers { last = min(last, peer.matchIndex) } }
+        log.compact(through: last)
     }
 
     /// The files that the shell keeps: the newest snapshot on disk, and those under way to followers.
@@ -38,7 +46,10 @@ extension Raft {
 
     /// The follower needs what the log no longer has.
     mutating func startSnapshot(to place: Int) {
-        guard let snapshot, snapshot.index >= log.compactedIndex, snapshot.index > .zero else { return }
+        guard let snapshot, snapshot.index >= log.compactedIndex, snapshot.index > .zero else {
+            needsSnapshot = appliedIndex > snapshot?.index ?? .zero
+            return
+        }
         peers[place].send(SnapshotTransfer(snapshot: snapshot))
         requestChunk(for: place)
     }

@@ -69,6 +69,7 @@ public struct Raft: Sendable {
     var readyReads: [Ready.Read] = []
     var refusedReads: [ReadID] = []
     var chunkRequests: [Ready.ChunkRequest] = []
+    var needsSnapshot = false
     var lastStanding: Standing
 
     /// - Parameters:

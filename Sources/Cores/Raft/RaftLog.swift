@@ -92,6 +92,19 @@ struct RaftLog: Sendable {
         return firstIndex + low
     }
 
+    /// The first place after which there are at most `bytes` of entries.
+    func place(before bytes: Int) -> LogIndex {
+        let floor = (slots.last?.end ?? endBefore) - bytes
+        if endBefore >= floor { return compactedIndex }
+        var low = 0
+        var high = slots.count - 1
+        while low < high {
+            let middle = (low + high) / 2
+            if slots[middle].end >= floor { high = middle } else { low = middle + 1 }
+        }
+        return firstIndex + low
+    }
+
     /// The entries from `first` through `last`, all of which are here.
     mutating func slice(from first: LogIndex, through last: LogIndex) -> [Entry] {
         guard first <= last else { return [] }

@@ -27,6 +27,9 @@ public struct RaftOptions: Hashable, Sendable {
     public var maximumLogBytes = 512 << 20
     /// Entries kept before a snapshot, so that slow followers need none.
     public var trailingEntries = 5_000
+    /// Bytes of applied entries kept in memory, about: at most twice as many, and on a leader all that a member does not have yet.
+    /// Who needs others, of a leader that was a follower before, is sent a snapshot.
+    public var trailingBytes = 4 << 20
     /// Linearizable reads waiting for confirmation.
     public var maximumPendingReads = 65_536
     /// The bytes of one piece of a snapshot.
@@ -47,6 +50,7 @@ public struct RaftOptions: Hashable, Sendable {
         sane.maximumInflightBytes = max(1, maximumInflightBytes)
         sane.maximumUnappliedBytes = max(1, maximumUnappliedBytes)
         sane.trailingEntries = max(0, trailingEntries)
+        sane.trailingBytes = max(0, trailingBytes)
         sane.snapshotChunkBytes = max(1, snapshotChunkBytes)
         sane.stalledDiskTicks = max(1, stalledDiskTicks)
         return sane

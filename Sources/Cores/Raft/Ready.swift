@@ -21,6 +21,9 @@ public struct Ready: Hashable, Sendable {
     /// Pieces of this node's snapshots that the core wants to send: read them, and hand them to `Raft.chunkRead(_:)`; or say
     /// `Raft.chunkUnavailable(_:)`.
     public var chunkRequests: [ChunkRequest] = []
+    /// A follower needs what the log no longer has, and no snapshot has yet: take one, and tell with `Raft.snapshotTaken(_:)`.
+    /// It is said again until then.
+    public var needsSnapshot = false
     /// Set when the role, the term or the known leader changed.
     public var standing: Standing?
 

@@ -13,6 +13,11 @@ public enum MemberChange: Hashable, Sendable {
     case update(Member)
     /// For good: the node ends with `.removed`, and its number can't be used again.
     case remove(NodeID)
+
+    /// Of one of those.
+    func isRemoval(of isConcerned: (NodeID) -> Bool) -> Bool {
+        if case .remove(let id) = self { isConcerned(id) } else { false }
+    }
 }
 
 /// What a change of members comes to at the leader.

@@ -81,6 +81,7 @@ extension FaultPlan {
         options.maximumUnappliedBytes = [300, 4_096, 1 << 20][random.below(3)]
         options.trailingEntries = [0, 3, 20, 100][random.below(4)]
         options.snapshotChunkBytes = [64, 200, 1_000, 1 << 20][random.below(4)]
+        options.trailingBytes = [0, 300, 2_000, 1 << 20][random.below(4)]
         // A lease is a promise about time: it needs clocks that agree. Without check-quorum nobody promises anything, and a
         // read by lease has to be one by quorum.
         if leaseReadPerMille > 0, options.checkQuorum {

@@ -132,6 +132,18 @@ extension Driver {
         endAsks("the connection to the leader was lost before it answered") { $0.target == peer }
     }
 
+    /// `peer` is no member any more: it has no connection left on which it could answer. Who asked it to remove it sees that it did.
+    func askedIsRemoved(_ peer: NodeID) {
+        for ask in sentAsks.values.sorted(by: { $0.number < $1.number }) {
+            guard ask.target == peer, ask.kind == .change, let changes = try? MemberChange.decode(ask.request),
+                changes.allSatisfy({ $0.isRemoval(of: book.removed.contains) })
+            else { continue }
+            sentAsks[ask.number] = nil
+            finish(ask, .success([]))
+        }
+        callsLost(peer)
+    }
+
     private func endAsks(_ reason: String, where isConcerned: (AskWaiter) -> Bool) {
         let lost = sentAsks.values.filter { $0.target != id && isConcerned($0) }.sorted { $0.number < $1.number }
         for ask in lost {

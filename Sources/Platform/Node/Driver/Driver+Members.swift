@@ -130,6 +130,7 @@ extension Driver {
         appliedMembers = members
         book.remove(gone)
         if gone.contains(id) { wasRemoved("it was removed from its cluster") }
+        for peer in gone where peer != id { askedIsRemoved(peer) }
     }
 
     func wasRemoved(_ reason: String) {

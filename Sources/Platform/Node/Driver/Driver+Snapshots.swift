@@ -14,6 +14,13 @@ extension Driver {
 
     /// They are in memory, and applied again at a start.
     private static let maximumBytesBetweenSnapshots = 256 << 20
+    private static let ticksAfterFailedSnapshot: UInt64 = 100
+
+    /// A follower waits for one. After a failure not at once again.
+    func takeNeededSnapshot() {
+        guard now >= nextNeededSnapshot else { return }
+        takeSnapshot { _ in }
+    }
 
     func takeSnapshot(_ done: @escaping @Sendable (NodeError?) -> Void) {
         guard !isTakingSnapshot, restoring == nil, let metadata = raft.snapshotMetadata(at: appliedIndex) else {
@@ -54,6 +61,7 @@ extension Driver {
                 driver.metrics.snapshotTaken()
                 done(nil)
             case .failure(let error):
+                driver.nextNeededSnapshot = driver.now + Self.ticksAfterFailedSnapshot
                 driver.logger.error(
                     "a snapshot was not taken", metadata: ["node": "\(driver.id)", "error": "\(error)"])
                 done(NodeError(.failed, "the snapshot was not taken", retry: .after(.seconds(10)), cause: error))

@@ -83,6 +83,8 @@ final class Driver {
     /// The size of the last one that was taken here; 0 for none.
     var snapshotBytes = 0
     var isTakingSnapshot = false
+    /// The tick from which on one is taken for a follower.
+    var nextNeededSnapshot: UInt64 = 0
     var restoring: SnapshotMetadata?
 
     // Members.
@@ -184,6 +186,7 @@ final class Driver {
         if !ready.reads.isEmpty { confirmed(ready.reads) }
         for id in ready.refusedReads { refused(id) }
         for request in ready.chunkRequests { readChunk(request) }
+        if ready.needsSnapshot { takeNeededSnapshot() }
         if !ready.committed.isEmpty { committed.append(ready.committed) }
         apply()
     }
