@@ -65,7 +65,12 @@ extension WatcherSet {
         }
 
         private mutating func takeBacklog(limit: Int, _ published: Revision) -> WatchBatch {
-            var end = min(limit, backlog.count)
+            if backlog.count <= limit {
+                let events = backlog
+                (backlog, backlogBytes) = ([], 0)
+                return WatchBatch(revision: isLagging ? Revision(next.rawValue - 1) : published, events: events)
+            }
+            var end = limit
             while end < backlog.count, backlog[end].revision == backlog[end - 1].revision { end += 1 }
             let events = Array(backlog[..<end])
             backlog.removeFirst(end)

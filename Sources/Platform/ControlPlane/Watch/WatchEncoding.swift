@@ -33,16 +33,7 @@ struct WatchEncoder {
     mutating func events(
         _ events: ArraySlice<Event>, of watch: Int64, _ header: WireHeader, fragmentBytes: Int?
     ) -> (ByteBuffer, rest: ArraySlice<Event>) {
-        let head = WireHeader.maximumSize + 2 * ProtoSize.maximumNumber
-        if events.count == 1, let event = events.first {
-            let part = encoded(event)
-            let response = ProtoWriter.buffer(capacity: head + part.count) { writer in
-                writer.header(header)
-                writer.field(2, watch)
-                writer.raw(part)
-            }
-            return (response, [])
-        }
+        if events.count == 1, let event = events.first { return (response(event, of: watch, header), []) }
         var parts: [[UInt8]] = []
         var size = 0
         for event in events {
@@ -53,13 +44,26 @@ struct WatchEncoder {
             size += part.count
         }
         let rest = events.dropFirst(parts.count)
-        let response = ProtoWriter.buffer(capacity: head + size) { writer in
+        let response = ProtoWriter.buffer(capacity: Self.headSize + size) { writer in
             writer.header(header)
             writer.field(2, watch)
             writer.field(7, !rest.isEmpty)
             for part in parts { writer.raw(part) }
         }
         return (response, rest)
+    }
+
+    /// What is before the events.
+    private static let headSize = WireHeader.maximumSize + 2 * ProtoSize.maximumNumber
+
+    /// A response with one event.
+    mutating func response(_ event: Event, of watch: Int64, _ header: WireHeader) -> ByteBuffer {
+        let part = encoded(event)
+        return ProtoWriter.buffer(capacity: Self.headSize + part.count) { writer in
+            writer.header(header)
+            writer.field(2, watch)
+            writer.raw(part)
+        }
     }
 
     /// With its tag and length.

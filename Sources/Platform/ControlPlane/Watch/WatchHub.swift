@@ -195,8 +195,14 @@ final class WatchHub: @unchecked Sendable {
             }
             switch set.take(watcher, from: store, limit: Self.eventsPerTurn) {
             case .events(let batch):
-                pack(batch, watch, stream)
-                flush(stream)
+                // What most get most of the time, without detours.
+                if batch.events.count == 1, case .wire = stream.sink {
+                    watch.isProgressDue = false
+                    send(encoder.response(batch.events[0], of: watch.id, header(batch.revision)), on: stream)
+                } else {
+                    pack(batch, watch, stream)
+                    flush(stream)
+                }
             case .compacted(let revision):
                 watches[watcher.slot] = nil
                 watch.watcher = nil
