@@ -22,7 +22,7 @@ import Testing
     @Test func aWriterIsNotStarvedAndReadersBehindItGoInTogether() async throws {
         let lock = ReadWriteLock()
         let (firstReader, order) = (Signal<Void>(), Locked<[String]>([]))
-        let reader = Task { try await lock.withReadLock { try await firstReader.value } }
+        let reader = try await enter(lock, until: firstReader)
         let writer = Task { try await lock.withWriteLock { order.withLock { $0.append("write") } } }
         try await eventually { lock.waiting == 1 }
         let together = WaitGroup(2)
@@ -44,7 +44,7 @@ import Testing
     @Test func aCancelledWriterLetsTheReadersBehindItIn() async throws {
         let lock = ReadWriteLock()
         let done = Signal<Void>()
-        let reader = Task { try await lock.withReadLock { try await done.value } }
+        let reader = try await enter(lock, until: done)
         let writer = Task { try await lock.withWriteLock { Issue.record("it was cancelled") } }
         try await eventually { lock.waiting == 1 }
         let second = Task { try await lock.withReadLock { done.send() } }
@@ -53,6 +53,19 @@ import Testing
         await #expect(throws: CancellationError.self) { try await writer.value }
         try await second.value
         try await reader.value
+    }
+
+    /// A reader that is inside when this returns.
+    private func enter(_ lock: ReadWriteLock, until leave: Signal<Void>) async throws -> Task<Void, any Error> {
+        let isIn = Signal<Void>()
+        let reader = Task {
+            try await lock.withReadLock {
+                isIn.send()
+                try await leave.value
+            }
+        }
+        try await isIn.value
+        return reader
     }
 
     /// Tasks that are cancelled at random never write beside anybody.

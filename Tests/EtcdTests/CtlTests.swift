@@ -42,7 +42,7 @@ import Testing
         }
         text = text.replacing(#/[0-9]+(\.[0-9]+)?(ms|µs|s)\b/#, with: "TIME")
         text = text.replacing(#/\b[0-9]{15,20}\b/#, with: "ID")
-        text = text.replacing(#/ ?\b[0-9a-f]{14,16}\b/#, with: "HEX")
+        text = text.replacing(#/ *\b[0-9a-f]{12,16}\b/#, with: "HEX")
         text = text.replacing(#/"(raft_term|raftTerm|raftIndex|raftAppliedIndex|dbSize|dbSizeInUse)":[0-9]+/#) {
             "\($0.1):N"
         }
