@@ -65,20 +65,16 @@ extension WatcherSet {
         }
 
         private mutating func takeBacklog(limit: Int, _ published: Revision) -> WatchBatch {
-            if backlog.count <= limit {
-                let events = backlog
-                (backlog, backlogBytes) = ([], 0)
-                return WatchBatch(revision: isLagging ? Revision(next.rawValue - 1) : published, events: events)
-            }
-            var end = limit
+            var end = min(limit, backlog.count)
             while end < backlog.count, backlog[end].revision == backlog[end - 1].revision { end += 1 }
+            guard end < backlog.count else {
+                defer { (backlog, backlogBytes) = ([], 0) }
+                return WatchBatch(revision: isLagging ? Revision(next.rawValue - 1) : published, events: backlog)
+            }
             let events = Array(backlog[..<end])
             backlog.removeFirst(end)
-            backlogBytes = backlog.isEmpty ? 0 : backlogBytes - events.reduce(0) { $0 + $1.bytes }
-            if let following = backlog.first {
-                return WatchBatch(revision: Revision(following.revision.rawValue - 1), events: events)
-            }
-            return WatchBatch(revision: isLagging ? Revision(next.rawValue - 1) : published, events: events)
+            backlogBytes -= events.reduce(0) { $0 + $1.bytes }
+            return WatchBatch(revision: Revision(backlog[0].revision.rawValue - 1), events: events)
         }
     }
 }
