@@ -105,6 +105,39 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func `who hears of a leader before its disk has the term, proposes once it has`(wasSent: Bool) async throws {
+        let disks = Locked<[NodeID: FaultyStorage]>([:])
+        let cluster = Cluster(storage: { id in
+            let disk = FaultyStorage()
+            disks.withLock { $0[id] = disk }
+            return disk
+        })
+        try await withCluster(cluster) { cluster in
+            let leader = try await cluster.leader()
+            let followers = try await cluster.followers()
+            let (next, slow) = (followers[0], followers[1])
+            var line: Task<Int, any Error>?
+            if wasSent {
+                _ = try await cluster.whileTicking { try await slow.write("first") }
+                // What is on its way to the old leader gets lost.
+                cluster.network.cut(from: slow.id, to: leader.id)
+                line = Task { try await slow.write("line") }
+                try await eventually { try await slow.status.waiting == 1 }
+            }
+            let disk = try #require(disks.withLock { $0[slow.id] })
+            disk.hang()
+            try await cluster.whileTicking { try await leader.transferLeadership(to: next.id) }
+            try await cluster.until { slow.standing.leader == next.id }
+            if !wasSent { line = Task { try await slow.write("line") } }
+            try await eventually { try await slow.status.waiting == 1 }
+            // No time goes by from here on.
+            disk.resume()
+            try await eventually { try await slow.status.waiting == 0 }
+            #expect(try await line?.value == (wasSent ? 2 : 1))
+        }
+    }
+
     @Test func `a full disk refuses proposals, serves reads, and recovers`() async throws {
         let disk = FaultyStorage()
         try await withCluster(Cluster(1, storage: { _ in disk })) { cluster in

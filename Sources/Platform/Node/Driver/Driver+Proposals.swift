@@ -25,7 +25,9 @@ extension Driver {
 
     /// Proposes what waits, as far as the core takes it.
     func sendProposals() {
-        guard !queue.isEmpty, raft.standing.leader != nil, let session = openSession() else { return }
+        guard raft.standing.leader != nil else { return }
+        if isRepeatDue { repeatToNewLeader() }
+        guard !queue.isEmpty, let session = openSession() else { return }
         while !queue.isEmpty, outstanding.count < Self.window {
             let batch = queue.batch(
                 count: min(Self.commandsPerBatch, Self.window - outstanding.count),
@@ -80,16 +82,15 @@ extension Driver {
         case .none:
             // Never from a seed: a node that came back with the session of its predecessor would be told that its
             // proposals were applied already.
-            let id = UInt64.random(in: .min ... .max)
-            session = .opening(id, since: now)
-            proposeSession(id)
+            proposeSession(UInt64.random(in: .min ... .max))
             return nil
         }
     }
 
+    /// Refused, it is asked for in the next round.
     private func proposeSession(_ id: UInt64) {
-        // A refusal is as good as a loss: it is repeated.
-        _ = try? raft.propose([Envelope.openSession(id, knowing: appliedIndex.rawValue)])
+        let command = Envelope.openSession(id, knowing: appliedIndex.rawValue)
+        session = (try? raft.propose([command])) == nil ? .none : .opening(id, since: now)
     }
 
     func sessionApplied(_ id: UInt64) {
@@ -105,9 +106,15 @@ extension Driver {
 
     func leaderChanged() {
         if case .opening(let id, _) = session { proposeSession(id) }
-        repeatProposals(sentBefore: .max)
+        for offset in 0..<outstanding.count { outstanding[offset]?.sentAt = 0 }
+        repeatToNewLeader()
         repeatReads()
         leaderChangedForAsks()
+    }
+
+    /// The core does not take proposals while the new term is on its way to the disk: then they follow in a later round.
+    private func repeatToNewLeader() {
+        isRepeatDue = !repeatProposals(sentBefore: 1)
     }
 
     /// Forwarded proposals of which nothing was heard.
@@ -115,15 +122,15 @@ extension Driver {
         let patience = UInt64(2 * settings.raft.electionTicks)
         guard now > patience, raft.standing.leader != nil else { return }
         if case .opening(let id, let since) = session, since + patience <= now {
-            session = .opening(id, since: now)
             proposeSession(id)
         }
         if raft.standing.role != .leader, let first = outstanding.first, first.sentAt + patience <= now {
-            repeatProposals(sentBefore: now - patience + 1)
+            _ = repeatProposals(sentBefore: now - patience + 1)
         }
     }
 
-    private func repeatProposals(sentBefore limit: UInt64) {
+    /// Whether the core took all of them.
+    private func repeatProposals(sentBefore limit: UInt64) -> Bool {
         var commands: [Bytes] = []
         var waiters: [ProposalWaiter] = []
         var size = 0
@@ -135,12 +142,12 @@ extension Driver {
         }
         for offset in 0..<outstanding.count {
             guard let waiter = outstanding[offset], waiter.sentAt < limit else { continue }
-            if size + waiter.size > settings.raft.maximumMessageBytes, !commands.isEmpty, !propose() { return }
+            if size + waiter.size > settings.raft.maximumMessageBytes, !commands.isEmpty, !propose() { return false }
             commands.append(Bytes(waiter.envelope))
             waiters.append(waiter)
             size += waiter.size
         }
-        if !commands.isEmpty { _ = propose() }
+        return commands.isEmpty || propose()
     }
 
     func expireProposals() {

@@ -43,6 +43,8 @@ final class Driver {
     var queue = WaiterQueue()
     /// Proposed and not applied: the first has the sequence `firstSequence`. Nil: answered.
     var outstanding = OutstandingProposals()
+    /// Some of them the one that leads now was not sent yet.
+    var isRepeatDue = false
     var changes: [ChangeWaiter] = []
 
     // What the leader is asked.

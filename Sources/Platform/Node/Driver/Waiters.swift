@@ -9,6 +9,7 @@ class ProposalWaiter: @unchecked Sendable {
     let size: Int
     /// In ticks of the node.
     var deadline: UInt64 = 0
+    /// In ticks, too; 0 while the one that leads now was not sent it.
     var sentAt: UInt64 = 0
     /// In nanoseconds of the event loop's clock.
     var arrivedAt: UInt64 = 0
