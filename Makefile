@@ -23,6 +23,14 @@ TSAN_SECONDS ?= 20
 # What kills processes, counts memory or fills every core is tested by itself, one after the other.
 ALONE := ShopTests\.LiveTests|HostingTests\.FuzzTests|RaftSimulationTests\.MutationTests|NodeTests\.CounterTests|GRPCTests\.MemoryTests|EtcdTests\.FailoverTests|EtcdTests\.ServicesOverEtcdTests|EtcdCompatibilityTests\.|AttackTests\.ClusterAttackTests|ApusTests\.BadInput
 
+# Who looks for a failure among thousands of lines finds it at their end.
+define run-tests
+@echo swift test $(1); log="$$(mktemp)"; trap 'rm -f "$$log"' EXIT; \
+	swift test --skip-build $(1) 2>&1 | tee "$$log"; result=$${PIPESTATUS[0]}; \
+	if [ $$result -ne 0 ]; then echo; echo 'What failed:'; grep -aE '✘|error:' "$$log"; fi >&2; \
+	exit $$result
+endef
+
 .PHONY: help run run-cluster test attack simulate resilience-figures tsan bench bench-channels bench-grpc bench-kv bench-log bench-raft bench-resilience smoke soak format lint tidy clean
 
 help:
@@ -54,8 +62,8 @@ run-cluster:
 test:
 	@scripts/prepare test
 	swift build --build-tests
-	swift test --skip-build --experimental-maximum-parallelization-width $$(nproc) --skip '$(ALONE)'
-	swift test --skip-build --no-parallel --filter '$(ALONE)'
+	$(call run-tests,--experimental-maximum-parallelization-width $$(nproc) --skip '$(ALONE)')
+	$(call run-tests,--no-parallel --filter '$(ALONE)')
 
 simulate:
 	@scripts/prepare
