@@ -24,15 +24,16 @@ PACKAGES = {
     "golang-golang-x-time-dev": "/usr/share/gocode/src/golang.org/x/time/rate",
 }
 ROWS = {
+    "task": "no policy: an empty task that begins at once, with a task-local value",
     "off": "a policy with every part off", "deadline": "deadline", "rate-limit": "rate limit",
     "load-shedding": "load shedding", "bulkhead": "bulkhead", "retry": "retry and its budget", "breaker": "breaker",
     "adaptive-breaker": "adaptive breaker", "attempt-timeout": "attempt timeout",
     "nested": "standard without its attempt timeout, under a deadline of the caller", "standard": "standard", "everything": "standard and a rate limit",
     "observed": "standard, with a listener", "waiting": "standard, the call gives up its thread once",
 }
-PEERLESS = {"load-shedding", "adaptive-breaker", "nested", "observed"}
+PEERLESS = {"task", "load-shedding", "adaptive-breaker", "nested", "observed"}
 # What only deadlines may do: their body runs in a task of its own.
-ALLOCATES = {"deadline", "attempt-timeout", "standard", "everything", "observed", "waiting"}
+ALLOCATES = {"task", "deadline", "attempt-timeout", "standard", "everything", "observed", "waiting"}
 START, END = "<!-- table: Benchmarks/resilience.py -->", "<!-- end of the table -->"
 
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 extern void *__libc_malloc(size_t);
@@ -10,9 +11,16 @@ extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 
+static atomic_bool is_counting = true;
 static atomic_ulong count;
 
-static void counted(void) { atomic_fetch_add_explicit(&count, 1, memory_order_relaxed); }
+static void counted(void) {
+    if (atomic_load_explicit(&is_counting, memory_order_relaxed)) {
+        atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
+    }
+}
+
+void count_allocations(bool on) { atomic_store(&is_counting, on); }
 
 unsigned long allocations_so_far(void) { return atomic_load(&count); }
 

@@ -44,7 +44,9 @@ extension Duration {
     /// The whole nanoseconds of this duration, clamped to what 64 bits hold (292 years).
     @inlinable
     public var nanoseconds: Int64 {
-        Int64(clamping: attoseconds / 1_000_000_000)
+        // Up to 18 s a word holds it, and the division is a multiplication.
+        if let word = UInt64(exactly: attoseconds) { return Int64(word / 1_000_000_000) }
+        return Int64(clamping: attoseconds / 1_000_000_000)
     }
 
     /// This duration in seconds, as a floating-point number, for metrics and messages.

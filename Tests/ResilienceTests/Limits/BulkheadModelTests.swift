@@ -52,7 +52,7 @@ import Testing
                     inside.remove(at: index)
                     let next =
                         inside.count < configuration.maxConcurrent && !line.isEmpty ? line.removeFirst().waiter : nil
-                    #expect(state.release { .zero } == next, "seed \(seed), step \(step)")
+                    #expect(state.release(at: .zero) == next, "seed \(seed), step \(step)")
                     if let next { inside.append(next) }
                 }
                 #expect(state.running == inside.count && state.waiting == line.count, "seed \(seed), step \(step)")

@@ -49,7 +49,7 @@ public final class Bulkhead: Sendable {
 
     /// Gives a place back. Whoever waits longest has it next.
     public func release() {
-        hand(to: state.withLock { $0.release(at: time.now) })
+        hand(to: state.withLock { $0.release(at: time.now()) })
     }
 
     /// Calls `body` inside.

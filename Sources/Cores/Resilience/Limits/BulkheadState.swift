@@ -52,9 +52,9 @@ struct BulkheadState<Waiter: Sendable>: Sendable {
     ///
     /// - Parameter now: asked only when all places were taken.
     /// - Returns: whoever has its place now.
-    mutating func release(at now: () -> MonotonicTime) -> Waiter? {
+    mutating func release(at now: @autoclosure () -> MonotonicTime) -> Waiter? {
         assert(running > 0, "a bulkhead was left more often than entered")
-        measure(now)
+        measure(now())
         return passOn()
     }
 
@@ -84,7 +84,7 @@ struct BulkheadState<Waiter: Sendable>: Sendable {
         lastReleased = nil
     }
 
-    private mutating func measure(_ now: () -> MonotonicTime) {
+    private mutating func measure(_ now: @autoclosure () -> MonotonicTime) {
         guard running >= configuration.maxConcurrent else {
             lastReleased = nil
             return

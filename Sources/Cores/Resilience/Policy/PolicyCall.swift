@@ -4,66 +4,80 @@ import ApusPrimitives
 @usableFromInline
 struct PolicyCall: Sendable {
     let started: MonotonicTime
-    /// The earlier one of the caller's and the policy's own.
+    /// The earlier one of the caller's and the policy's own; the moment alone.
     private(set) var deadline: Deadline?
     /// The caller's deadline is the earlier one, and cancels this very task.
     private(set) var isKept = false
-    private(set) var settings: PolicySettings
+    /// Nil before it came in.
+    private var settings: PolicySettings?
     /// When the rate limit lets it go on; nil when it need not wait.
     var turn: PolicyLeave<MonotonicTime>?
     /// Its place under the load shedding's limit.
-    var place: PolicyLeave<ConcurrencyLimit.Permit>?
+    var place: Place?
     /// Whether it is inside the bulkhead.
     var isInside = false
     /// Whether it passed everything that could keep it out.
     @usableFromInline var isAdmitted = false
     /// Attempts that have begun.
-    var attempts = 0
+    @usableFromInline var attempts = 0
     /// The wait before the present attempt.
     var wait = Duration.zero
     /// Of the breakers, for the present attempt.
     var leave = BreakerLeave()
     /// When the present attempt is cancelled.
     private(set) var cutOff = CutOff(deadline: nil, isOurs: false)
+    /// The same; nil when somebody else sees to that, or nobody need.
+    @usableFromInline private(set) var ownCutOff: Deadline?
+    @usableFromInline private(set) var isHedged = false
     /// Why the last attempt failed.
     var failure: (any Error)?
+
+    typealias Place = PolicyLeave<ConcurrencyLimit.Permit>
 
     struct BreakerLeave: Sendable {
         var breaker: PolicyLeave<CircuitBreaker.Permit>?
         var adaptive: PolicyLeave<AdaptiveBreaker.Permit>?
     }
 
-    var retry: RetryPolicy? { settings.configuration.retry }
-    var attemptTimeout: Duration? { settings.configuration.attemptTimeout }
-    var bulkhead: Bulkhead? { settings.bulkhead }
-    var hedge: Locked<Hedge>? { settings.hedge }
+    var retry: RetryPolicy? { settings?.configuration.retry }
+    var attemptTimeout: Duration? { settings?.configuration.attemptTimeout }
+    var bulkhead: Bulkhead? { settings?.bulkhead }
+    var hedge: Locked<Hedge>? { settings?.hedge }
 
     init(at now: MonotonicTime) {
         started = now
-        settings = .none
     }
 
     /// - Parameter outer: the caller's deadline.
     mutating func begin(_ outer: Deadline?, under settings: PolicySettings) {
         self.settings = settings
+        isHedged = settings.hedge != nil
         let own = settings.configuration.deadline.map { Deadline(after: $0, from: started) }
         if let outer, own.map({ outer <= $0 }) ?? true {
-            deadline = outer
+            deadline = Deadline(expires: outer.expires)
             isKept = outer.isKeptHere
         } else {
             deadline = own
         }
     }
 
-    @usableFromInline var isHedged: Bool { settings.hedge != nil }
-    @usableFromInline var attempt: ResiliencePolicy.Attempt { ResiliencePolicy.Attempt(number: attempts, hedge: 1) }
-    /// At which the policy has to cancel the present attempt; nil when somebody else does, or nobody need.
-    @usableFromInline var ownCutOff: Deadline? { cutOff.isOurs ? cutOff.deadline : nil }
+    @inlinable var attempt: ResiliencePolicy.Attempt { ResiliencePolicy.Attempt(number: attempts, hedge: 1) }
 
     /// An attempt begins.
     mutating func begin(at now: MonotonicTime) {
-        if isHedged { attempts += 1 }
-        cutOff = cutOff(at: now)
+        if isHedged {
+            // Each call of the hedge sees to its own.
+            attempts += 1
+            cutOff = CutOff(deadline: deadline, isOurs: false)
+        } else {
+            cutOff = CutOff(after: attemptTimeout, within: deadline, isKept: isKept, from: now)
+            ownCutOff = cutOff.isOurs ? cutOff.deadline : nil
+        }
+    }
+
+    /// Of a call of the hedge that begins now, in a task of its own.
+    func hedgedCutOff(at now: MonotonicTime) -> CutOff {
+        CutOff(after: attemptTimeout, within: deadline, isKept: false, from: now)
     }
 
     /// The moment at which an attempt is cancelled.
@@ -71,22 +85,28 @@ struct PolicyCall: Sendable {
         let deadline: Deadline?
         /// Whether the policy has to see to that.
         let isOurs: Bool
-    }
 
-    /// For an attempt that begins now. Each call of a hedge has its own, in a task of its own.
-    func cutOff(at now: MonotonicTime, inOwnTask: Bool = false) -> CutOff {
-        if hedge != nil, !inOwnTask { return CutOff(deadline: deadline, isOurs: false) }
-        let timeout = attemptTimeout.map { Deadline(after: $0, from: now) }
-        guard let deadline else { return CutOff(deadline: timeout, isOurs: timeout != nil) }
-        if let timeout, timeout < deadline { return CutOff(deadline: timeout, isOurs: true) }
-        return CutOff(deadline: deadline, isOurs: inOwnTask || !isKept)
+        init(deadline: Deadline?, isOurs: Bool) {
+            self.deadline = deadline
+            self.isOurs = isOurs
+        }
+
+        /// - Parameter isKept: somebody else cancels the attempt at `deadline`.
+        init(after timeout: Duration?, within deadline: Deadline?, isKept: Bool, from now: MonotonicTime) {
+            let own = timeout.map { Deadline(after: $0, from: now) }
+            if let own, deadline.map({ own < $0 }) ?? true {
+                self.init(deadline: own, isOurs: true)
+            } else {
+                self.init(deadline: deadline, isOurs: deadline != nil && !isKept)
+            }
+        }
     }
 
     /// Whether an attempt that ended at `now` was in time. The clock decides, not the race.
     func lateness(_ cutOff: CutOff, at now: MonotonicTime) -> Lateness {
-        if let deadline, deadline.hasPassed(at: now) { return .callTooLate }
-        if let moment = cutOff.deadline, moment.hasPassed(at: now) { return .attemptTooLate }
-        return .inTime
+        // Never after the call's.
+        guard let moment = cutOff.deadline, moment.hasPassed(at: now) else { return .inTime }
+        return deadline.map { $0.hasPassed(at: now) } ?? false ? .callTooLate : .attemptTooLate
     }
 
     enum Lateness: Sendable {
@@ -103,9 +123,6 @@ final class PolicySettings: Sendable {
     /// Both have locks of their own.
     let bulkhead: Bulkhead?
     let hedge: Locked<Hedge>?
-
-    /// Of a call that has not come in yet.
-    static let none = PolicySettings(.off, bulkhead: nil, hedge: nil)
 
     init(_ configuration: ResiliencePolicy.Configuration, bulkhead: Bulkhead?, hedge: Locked<Hedge>?) {
         self.configuration = configuration

@@ -38,6 +38,7 @@ extension PolicyState {
         case .pass(let how): ending = how
         }
         return Step(
-            next: next, transition: transition, limit: end(call, ending, late: failure.isDropped, at: now))
+            next: next, transition: transition,
+            limit: end(ending, attempts: call.attempts, place: call.place, late: failure.isDropped, at: now))
     }
 }

@@ -75,7 +75,7 @@ struct PolicyState: Sendable {
     mutating func abandon(_ call: PolicyCall, at now: MonotonicTime) -> Int? {
         counts.abandoned += 1
         if let turn = call.turn, rateLimit.gave(turn) { rateLimit.part?.giveBack(due: turn.permit, at: now) }
-        return leavePlace(call, .ignored, at: now)
+        return leavePlace(call.place, .ignored, at: now)
     }
 
     /// The bulkhead refused the call.
@@ -83,7 +83,7 @@ struct PolicyState: Sendable {
         _ call: PolicyCall, by part: ResiliencePolicy.Part, _ error: ResilienceError, at now: MonotonicTime
     ) -> Int? {
         counts.reject(part)
-        return leavePlace(call, .ignored, at: now)
+        return leavePlace(call.place, .ignored, at: now)
     }
 
     /// The next attempt begins, unless a breaker refuses it.
@@ -133,18 +133,20 @@ struct PolicyState: Sendable {
     /// The call is over: gives back what it holds, but for its place in the bulkhead.
     ///
     /// - Returns: the limit, when this changed it.
-    mutating func end(_ call: PolicyCall, _ ending: PolicyEvent.Ending, late: Bool, at now: MonotonicTime) -> Int? {
+    mutating func end(
+        _ ending: PolicyEvent.Ending, attempts: Int, place: PolicyCall.Place?, late: Bool = false, at now: MonotonicTime
+    ) -> Int? {
         switch ending {
         case .succeeded:
             counts.succeeded += 1
             // What took several attempts tells how long the waits between them were, not how long a queue is.
-            return leavePlace(call, call.attempts > 1 ? .ignored : .completed, at: now)
+            return leavePlace(place, attempts > 1 ? .ignored : .completed, at: now)
         case .failed:
             counts.failed += 1
-            return leavePlace(call, late ? .dropped : .ignored, at: now)
+            return leavePlace(place, late ? .dropped : .ignored, at: now)
         case .cancelled:
             counts.cancelled += 1
-            return leavePlace(call, .ignored, at: now)
+            return leavePlace(place, .ignored, at: now)
         }
     }
 
@@ -193,9 +195,9 @@ struct PolicyState: Sendable {
     }
 
     private mutating func leavePlace(
-        _ call: PolicyCall, _ outcome: ConcurrencyLimit.Outcome, at now: MonotonicTime
+        _ place: PolicyCall.Place?, _ outcome: ConcurrencyLimit.Outcome, at now: MonotonicTime
     ) -> Int? {
-        guard let place = call.place, limit.gave(place) else { return nil }
+        guard let place, limit.gave(place) else { return nil }
         return limit.part?.release(place.permit, outcome, at: now)
     }
 }

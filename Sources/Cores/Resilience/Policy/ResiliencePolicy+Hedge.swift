@@ -34,7 +34,7 @@ extension ResiliencePolicy {
             throw error.error
         }
         let attempt = Attempt(number: call.attempts, hedge: number)
-        let cutOff = call.cutOff(at: start, inOwnTask: true)
+        let cutOff = call.hedgedCutOff(at: start)
         var cause: (any Error)?
         do {
             let value = try await perform(attempt, cutOff, body)

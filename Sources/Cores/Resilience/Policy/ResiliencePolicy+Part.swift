@@ -25,5 +25,11 @@ extension ResiliencePolicy {
         public let number: Int
         /// 1, or more for a call that runs beside the first of the same attempt because that takes long.
         public let hedge: Int
+
+        @usableFromInline
+        init(number: Int, hedge: Int) {
+            self.number = number
+            self.hedge = hedge
+        }
     }
 }

@@ -22,7 +22,8 @@ extension ResiliencePolicy {
         _ safety: RetrySafety = .never, classify: ((any Error) -> RetryDecision)? = nil,
         isFailure: @Sendable (any Error) -> Bool = { _ in true }, _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Value {
-        var call = try arrive()
+        var call = newCall()
+        try arrive(&call)
         if !call.isAdmitted { try await enter(&call) }
         while true {
             var failure: (any Error)?

@@ -2,13 +2,15 @@ import ApusPrimitives
 
 /// The steps of `run`: each takes the lock once, and reports outside it.
 extension ResiliencePolicy {
+    @usableFromInline
+    func newCall() -> PolicyCall { PolicyCall(at: time.now()) }
+
     /// A call comes in, and its first attempt begins unless it has to wait: then it has to `enter`.
     ///
     /// - Throws: why it may not come in, or must end at once.
     @usableFromInline
-    func arrive() throws -> PolicyCall {
-        let now = time.now()
-        var call = PolicyCall(at: now)
+    func arrive(_ call: inout PolicyCall) throws {
+        let now = call.started
         let outer = Deadline.current
         var refusal: PolicyRejection?
         do throws(PolicyRejection) {
@@ -21,14 +23,13 @@ extension ResiliencePolicy {
             report(.rejected(by: error.part, error.error))
             throw error.error
         }
-        if call.turn != nil { return call }
+        if call.turn != nil { return }
         if let bulkhead = call.bulkhead {
-            guard bulkhead.tryAcquire() else { return call }
+            guard bulkhead.tryAcquire() else { return }
             call.isInside = true
             refusal = state.withLock { $0.admit(&call, at: now) }
         }
         try admitted(&call, refusal, at: now)
-        return call
     }
 
     /// Waits for the call's turn and for a place in the bulkhead; then its first attempt begins.
@@ -97,7 +98,10 @@ extension ResiliencePolicy {
         let now = time.now()
         guard call.lateness(call.cutOff, at: now) == .inTime else { return false }
         let (transition, limit) = state.withLock { state in
-            (state.record(call.leave, .success, at: now), state.end(call, .succeeded, late: false, at: now))
+            (
+                state.record(call.leave, .success, at: now),
+                state.end(.succeeded, attempts: call.attempts, place: call.place, at: now)
+            )
         }
         if call.isInside { call.bulkhead?.release() }
         guard onEvent != nil else { return true }
@@ -160,7 +164,7 @@ extension ResiliencePolicy {
     func ended(
         _ call: PolicyCall, _ ending: PolicyEvent.Ending, at now: MonotonicTime, _ error: any Error
     ) -> any Error {
-        let limit = state.withLock { $0.end(call, ending, late: false, at: now) }
+        let limit = state.withLock { $0.end(ending, attempts: call.attempts, place: call.place, at: now) }
         if call.isInside { call.bulkhead?.release() }
         limited(limit)
         report(.ended(ending, attempts: call.attempts, took: now - call.started))
