@@ -73,6 +73,24 @@ import Testing
         }
     }
 
+    @Test func `who asked its leader to go sees in a snapshot that it went`() async throws {
+        try await withCluster(Cluster(5, settings: Self.small)) { cluster in
+            let leader = try await cluster.leader()
+            let follower = try #require(try await cluster.followers().first)
+            // The request arrives, and the follower hears nothing until the logs are cut.
+            for node in cluster.nodes { cluster.network.cut(from: node.id, to: follower.id) }
+            let removal = Task { try await follower.change([.remove(leader.id)]) }
+            let others = cluster.nodes.filter { ![leader.id, follower.id].contains($0.id) }
+            try await cluster.until { others.contains { $0.standing.role == .leader } }
+            let next = try #require(others.first { $0.standing.role == .leader })
+            try await write(0..<300, to: next, in: cluster)
+            try await cluster.until { try await next.status.raft.firstIndex > LogIndex(200) }
+            cluster.network.heal()
+            try await cluster.whileTicking { try await removal.value }
+            #expect(try await follower.status.removed == [leader.id])
+        }
+    }
+
     @Test func `a snapshot can be asked for`() async throws {
         try await withCluster(Cluster(1)) { cluster in
             let node = try await cluster.leader()

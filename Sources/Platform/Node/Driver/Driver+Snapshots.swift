@@ -115,6 +115,7 @@ extension Driver {
         known.learn(image.book)
         appliedMembers = snapshot.configuration.members
         if book.removed.contains(id) { wasRemoved("it was removed from its cluster") }
+        for peer in book.removed where peer != id { askedIsRemoved(peer) }
         appliedIndex = snapshot.index
         bytesSinceSnapshot = 0
         storage.keep(raft.snapshotsInUse)
