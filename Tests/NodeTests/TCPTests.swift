@@ -267,6 +267,9 @@ extension TCPTransportSettings {
         var settings = TCPTransportSettings()
         settings.minimumBackoff = .milliseconds(2)
         settings.maximumBackoff = .milliseconds(10)
+        // What is lost with a connection that a busy machine was late for, no test sends again.
+        settings.connectTimeout = .seconds(30)
+        settings.handshakeTimeout = .seconds(30)
         return settings
     }
 }

@@ -19,7 +19,7 @@ final class TestCluster: Sendable {
         members: Int = 1, _ adjust: (inout ControlPlaneSettings) -> Void = { _ in }
     ) async throws {
         let folder = try TemporaryDirectory()
-        let ports = try await TestPorts.take(2 * members)
+        let ports = try await freePorts(2 * members)
         let initial = (0..<members).map {
             ControlPlaneSettings.InitialMember(name: "m\($0)", peerURL: "http://127.0.0.1:\(ports[2 * $0 + 1])")
         }

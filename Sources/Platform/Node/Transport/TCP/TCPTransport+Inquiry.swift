@@ -17,9 +17,9 @@ extension TCPTransport {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let answer = eventLoop.makePromise(of: [UInt8].self)
         let limit = settings.maximumFrameBytes
+        let late = NodeError(.timeout, "\(address) does not say which cluster it is in", retry: .after(.seconds(1)))
         let timeout = eventLoop.scheduleTask(in: TimeAmount(settings.connectTimeout + settings.handshakeTimeout)) {
-            answer.fail(
-                NodeError(.timeout, "\(address) does not say which cluster it is in", retry: .after(.seconds(1))))
+            answer.fail(late)
         }
         defer { timeout.cancel() }
         let connecting = ClientBootstrap(group: eventLoop)
@@ -32,7 +32,9 @@ extension TCPTransport {
                 }
             }
             .connect(host: host, port: port)
-        connecting.whenFailure { answer.fail($0) }
+        connecting.whenFailure { error in
+            if case ChannelError.connectTimeout = error { answer.fail(late) } else { answer.fail(error) }
+        }
         defer { connecting.whenSuccess { $0.close(promise: nil) } }
         return try await answer.futureResult.get()
     }
