@@ -5,6 +5,16 @@ import TestSupport
 import Testing
 
 @Suite struct FailureTests {
+    private func onFaultyDisks() -> (Cluster, disks: Locked<[NodeID: FaultyStorage]>) {
+        let disks = Locked<[NodeID: FaultyStorage]>([:])
+        let cluster = Cluster(storage: { id in
+            let disk = FaultyStorage()
+            disks.withLock { $0[id] = disk }
+            return disk
+        })
+        return (cluster, disks)
+    }
+
     @Test func `without a majority, callers are told`() async throws {
         var settings = NodeSettings.test
         settings.timeoutTicks = 60
@@ -83,12 +93,7 @@ import Testing
     }
 
     @Test func `a node whose disk failed ends, and the others go on`() async throws {
-        let disks = Locked<[NodeID: FaultyStorage]>([:])
-        let cluster = Cluster(storage: { id in
-            let disk = FaultyStorage()
-            disks.withLock { $0[id] = disk }
-            return disk
-        })
+        let (cluster, disks) = onFaultyDisks()
         try await withCluster(cluster) { cluster in
             let leader = try await cluster.leader()
             _ = try await cluster.whileTicking { try await leader.write("kept") }
@@ -107,12 +112,7 @@ import Testing
 
     @Test(arguments: [true, false])
     func `who hears of a leader before its disk has the term, proposes once it has`(wasSent: Bool) async throws {
-        let disks = Locked<[NodeID: FaultyStorage]>([:])
-        let cluster = Cluster(storage: { id in
-            let disk = FaultyStorage()
-            disks.withLock { $0[id] = disk }
-            return disk
-        })
+        let (cluster, disks) = onFaultyDisks()
         try await withCluster(cluster) { cluster in
             let leader = try await cluster.leader()
             let followers = try await cluster.followers()

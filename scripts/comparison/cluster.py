@@ -176,7 +176,8 @@ class Cluster:
     def identifier(self, number):
         return self.ids.setdefault(number, f"id{len(self.ids) + 1}")
 
-    def normal(self, text):
+    def normal(self, text, hide=(), drop=()):
+        """Numbers that name something are named by when they first appear where they are compared."""
         text = "\n".join(line for line in text.splitlines() if not line.startswith('{"level":'))
         # Where etcdctl itself fails, it says where.
         text = text.split("\ngoroutine ")[0].split("\n[signal")[0]
@@ -207,8 +208,13 @@ class Cluster:
                 number = int(word) if re.fullmatch(r"\d{17,}", word) else int(word, 16)
             except ValueError:
                 return word
-            return self.identifier(number)
+            return f"id{number}"
 
         text = re.sub(r"\b(?:0x)?[0-9a-f]{13,16}\b|\b\d{17,20}\b", name, text)
         # What surrounds a column of such words is as wide as they are.
-        return "\n".join(re.sub(r"-{2,}", "--", re.sub(r" {2,}", " ", line)).rstrip() for line in text.splitlines())
+        text = "\n".join(re.sub(r"-{2,}", "--", re.sub(r" {2,}", " ", line)).rstrip() for line in text.splitlines())
+        for pattern in hide:
+            text = re.sub(pattern, "HIDDEN", text)
+        for pattern in drop:
+            text = re.sub(pattern, "", text)
+        return re.sub(r"\bid(\d{12,})\b", lambda found: self.identifier(int(found[1])), text)

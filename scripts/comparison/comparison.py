@@ -68,11 +68,7 @@ class Comparison:
                 for name, pattern in dict(keep).items():
                     found = re.search(pattern, output)
                     side.variables[name] = found.group(1) if found else "0"
-                output = side.normal(output)
-                for pattern in hide:
-                    output = re.sub(pattern, "HIDDEN", output)
-                for pattern in drop:
-                    output = re.sub(pattern, "", output)
+                output = side.normal(output, hide, drop)
                 if not ordered:
                     output = "\n".join(sorted(re.split(r"[\n{}\[\],]+", output)))
                 return code, output
@@ -89,15 +85,12 @@ class Comparison:
                 continue
 
             def answer(side, words=words):
-                code, output = self.follow(side, words, steps, lines, text)
-                for pattern in hide:
-                    output = re.sub(pattern, "HIDDEN", output)
-                return code, output
+                return self.follow(side, words, steps, lines, text, hide)
 
             self.compare(words, answer)
 
     @staticmethod
-    def follow(side, words, steps, lines, text):
+    def follow(side, words, steps, lines, text, hide):
         if WATCHING in steps:
             eventually(lambda: not side.watches(words), "earlier watches are over")
         process = side.start(words)
@@ -134,4 +127,4 @@ class Comparison:
                 process.kill()
                 process.wait()
         output += process.stdout.read() or b""
-        return process.returncode, side.normal(output.decode(errors="backslashreplace"))
+        return process.returncode, side.normal(output.decode(errors="backslashreplace"), hide)
