@@ -25,10 +25,7 @@ struct PolicyCall: Sendable {
     /// Of the breakers, for the present attempt.
     var leave = BreakerLeave()
     /// When the present attempt is cancelled.
-    private(set) var cutOff = CutOff(deadline: nil, isOurs: false)
-    /// The same; nil when somebody else sees to that, or nobody need.
-    @usableFromInline private(set) var ownCutOff: Deadline?
-    @usableFromInline private(set) var isHedged = false
+    @usableFromInline private(set) var cutOff = CutOff(deadline: nil, isOurs: false)
     /// Why the last attempt failed.
     var failure: (any Error)?
 
@@ -51,7 +48,6 @@ struct PolicyCall: Sendable {
     /// - Parameter outer: the caller's deadline.
     mutating func begin(_ outer: Deadline?, under settings: PolicySettings) {
         self.settings = settings
-        isHedged = settings.hedge != nil
         let own = settings.configuration.deadline.map { Deadline(after: $0, from: started) }
         if let outer, own.map({ outer <= $0 }) ?? true {
             deadline = Deadline(expires: outer.expires)
@@ -61,7 +57,10 @@ struct PolicyCall: Sendable {
         }
     }
 
+    @usableFromInline var isHedged: Bool { hedge != nil }
     @inlinable var attempt: ResiliencePolicy.Attempt { ResiliencePolicy.Attempt(number: attempts, hedge: 1) }
+    /// At which the policy has to cancel the present attempt; nil when somebody else does, or nobody need.
+    @inlinable var ownCutOff: Deadline? { cutOff.isOurs ? cutOff.deadline : nil }
 
     /// An attempt begins.
     mutating func begin(at now: MonotonicTime) {
@@ -71,7 +70,6 @@ struct PolicyCall: Sendable {
             cutOff = CutOff(deadline: deadline, isOurs: false)
         } else {
             cutOff = CutOff(after: attemptTimeout, within: deadline, isKept: isKept, from: now)
-            ownCutOff = cutOff.isOurs ? cutOff.deadline : nil
         }
     }
 
@@ -81,10 +79,11 @@ struct PolicyCall: Sendable {
     }
 
     /// The moment at which an attempt is cancelled.
+    @usableFromInline
     struct CutOff: Sendable {
-        let deadline: Deadline?
+        @usableFromInline let deadline: Deadline?
         /// Whether the policy has to see to that.
-        let isOurs: Bool
+        @usableFromInline let isOurs: Bool
 
         init(deadline: Deadline?, isOurs: Bool) {
             self.deadline = deadline
