@@ -67,6 +67,19 @@ import Testing
         #expect(error.retryAfter == .milliseconds(300))
     }
 
+    @Test func aTimeWhenPlacesWereFreeSaysNothingAboutHowFastCallsEnd() async throws {
+        let bulkhead = bulkhead(2, waiting: 0)
+        for _ in 0..<2 {
+            #expect(bulkhead.tryAcquire() && bulkhead.tryAcquire())
+            bulkhead.release()
+            bulkhead.release()
+            time.advance(by: .seconds(10))
+        }
+        #expect(bulkhead.tryAcquire() && bulkhead.tryAcquire())
+        let error = try await #require(throws: ResilienceError.self) { try await bulkhead.acquire() }
+        #expect(error.retryAfter == nil)
+    }
+
     @Test func placesGoToThoseWhoWaitInTheirOrder() async throws {
         let bulkhead = bulkhead(1, waiting: 3)
         try await bulkhead.acquire()
@@ -184,6 +197,44 @@ import Testing
         for wrong in [#"{"maxConcurrent":0}"#, #"{"maxWaiting":-1}"#, #"{"maxWait":1}"#] {
             #expect(throws: DecodingError.self) { try read(wrong) }
         }
+    }
+
+    /// Calls on several threads while the number of places changes: in the end there are as many as there should be.
+    @Test func changesUnderLoadKeepEveryPlace() async throws {
+        func settings(_ places: Int) -> Bulkhead.Configuration {
+            Bulkhead.Configuration(maxConcurrent: places, maxWaiting: 1_000, maxWait: .seconds(60))
+        }
+        let bulkhead = Bulkhead(configuration: settings(3))
+        let counts = Locked((now: 0, most: 0))
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    for round in 0..<1_000 {
+                        try await bulkhead.run {
+                            counts.withLock {
+                                $0.now += 1
+                                $0.most = max($0.most, $0.now)
+                            }
+                            if round % 7 == 0 { await Task.yield() }
+                            counts.withLock { $0.now -= 1 }
+                        }
+                    }
+                }
+            }
+            group.addTask {
+                for round in 0..<600 {
+                    bulkhead.reconfigure(settings(1 + round % 6))
+                    await Task.yield()
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(counts.withLock { $0.now } == 0 && counts.withLock { $0.most } <= 6)
+        #expect(bulkhead.running == 0 && bulkhead.waiting == 0)
+        bulkhead.reconfigure(settings(4))
+        for _ in 0..<4 { #expect(bulkhead.tryAcquire()) }
+        #expect(!bulkhead.tryAcquire())
+        #expect(bulkhead.running == 4)
     }
 
     /// Many tasks that come, wait, give up and leave in any order: no place is ever lost or taken twice.

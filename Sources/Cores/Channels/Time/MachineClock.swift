@@ -11,12 +11,13 @@ import ApusPrimitives
 /// The clock that `ContinuousClock` reads, without its way through `Duration`: a call that is made twice around every call
 /// of a service costs a third.
 struct MachineClock: Sendable {
-    private let origin = Self.nanoseconds()
+    /// Nanoseconds of the machine's clock.
+    let origin = Self.nanoseconds()
     /// The same moment or a little later, so that nobody who sleeps by it wakes too early.
     private let instant = ContinuousClock.now
 
-    func now() -> MonotonicTime {
-        MonotonicTime(nanoseconds: Self.nanoseconds() - origin)
+    static func now(since origin: Int64) -> MonotonicTime {
+        MonotonicTime(nanoseconds: nanoseconds() - origin)
     }
 
     /// - Throws: `CancellationError`.

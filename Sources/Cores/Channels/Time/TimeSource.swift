@@ -57,7 +57,8 @@ public struct TimeSource: Sendable {
     /// The machine's clock, which also counts while the machine sleeps.
     public static let continuous: TimeSource = {
         let clock = MachineClock()
-        let now: @Sendable () -> MonotonicTime = { clock.now() }
+        let origin = clock.origin
+        let now: @Sendable () -> MonotonicTime = { MachineClock.now(since: origin) }
         let sleep: @Sendable (MonotonicTime) async throws -> Void = { try await clock.sleep(until: $0) }
         return TimeSource(now: now, sleepUntil: sleep, alarms: Alarms(now: now, sleepUntil: sleep))
     }()

@@ -22,7 +22,14 @@ extension Deadline {
             return try await current.verdict(on: time) { try await body() }
         }
         return try await withoutActuallyEscaping(body) { body in
-            try await deadline.verdict(on: time) { try await deadline.keep(on: time, (), { _ in try await body() }) }
+            try await deadline.verdict(on: time) {
+                try await deadline.keep(on: time) { keeper in
+                    Task.immediate {
+                        keeper.begin()
+                        return try await body()
+                    }
+                }
+            }
         }
     }
 
@@ -41,36 +48,31 @@ extension Deadline {
     /// Whether the current task is cancelled when this deadline passes, as that of `run`'s body is.
     var isKeptHere: Bool { keeper?.isCurrentTask ?? false }
 
-    /// Runs `body` with this deadline as its current one, and cancels it when that passes.
+    /// Runs a body with this deadline as its current one, and cancels it when that passes.
     ///
-    /// - Parameter input: for `body`; apart from it, so that it needs no closure of its own.
+    /// - Parameter start: begins a task with the body, in which the keeper has to `begin` first. It is a task of its own
+    ///   because the deadline ends the body and not its caller. Begun at once, on this thread, one whose body never waits
+    ///   costs neither a hop nor an alarm.
     @inlinable
-    func keep<Input: Sendable, Value: Sendable>(
-        on time: TimeSource, _ input: Input, _ body: @escaping @Sendable (Input) async throws -> Value
+    func keep<Value: Sendable>(
+        on time: TimeSource, _ start: (DeadlineKeeper) -> Task<Value, any Error>
     ) async throws -> Value {
-        // A task of its own, because the deadline ends the body and not its caller. It begins on this thread: a body that
-        // never waits costs neither a hop nor an alarm, and its value is here when `immediate` returns.
-        let keeper = DeadlineAnswer<Value>()
+        let made = DeadlineKeeper()
         // The task inherits its deadline: to set it inside would cost some changes of executor.
-        let work = Self.$current.withValue(Deadline(expires: expires, keeper: keeper)) {
-            Task.immediate {
-                keeper.begin()
-                defer { keeper.end() }
-                keeper.value = try await body(input)
-            }
-        }
-        if let value = keeper.answer { return value }
-        try await wait(for: work, keeper, on: time)
-        guard let value = keeper.answer else { throw CancellationError() }
-        return value
+        let work = Self.$current.withValue(Deadline(expires: expires, keeper: made)) { start(made) }
+        var keeper = consume made
+        // Before `work` is let go, because until then no other task has its address.
+        defer { withExtendedLifetime(work) { keeper.end() } }
+        // A task holds its task-local values until it has ended.
+        if isKnownUniquelyReferenced(&keeper) { return try await work.value }
+        return try await wait(for: work, on: time)
     }
 
     @usableFromInline
-    func wait(for work: Task<Void, any Error>, _ keeper: DeadlineKeeper, on time: TimeSource) async throws {
-        if keeper.isOver { return try await work.value }
+    func wait<Value: Sendable>(for work: Task<Value, any Error>, on time: TimeSource) async throws -> Value {
         let cancelAlarm = time.alarm(at: expires) { work.cancel() }
         defer { cancelAlarm() }
-        try await withTaskCancellationHandler {
+        return try await withTaskCancellationHandler {
             try await work.value
         } onCancel: {
             work.cancel()

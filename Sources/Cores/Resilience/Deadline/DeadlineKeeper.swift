@@ -4,11 +4,10 @@ import Synchronization
 ///
 /// `Deadline.current` reaches tasks that this cancellation does not (a `Task` started inside), so whoever would rely on it
 /// asks whether it runs in the very task of the body.
-// Safe: what it has itself are atomics and a constant.
 @usableFromInline
-class DeadlineKeeper: @unchecked Sendable {
+final class DeadlineKeeper: Sendable {
+    /// The address of the body's task; zero before it has begun and after it has ended.
     private let task = Atomic(0)
-    private let hasEnded = Atomic(false)
     private let wasCancelled: Bool
 
     /// To be made in the task of the caller.
@@ -26,37 +25,20 @@ class DeadlineKeeper: @unchecked Sendable {
         }
     }
 
-    /// To be called last in the body's task.
+    /// To be called when the body has ended, before another task can have the address of its own.
     @usableFromInline
     func end() {
-        hasEnded.store(true, ordering: .releasing)
+        task.store(0, ordering: .releasing)
     }
 
-    /// Whether the body has ended; for the thread on which it began, whether it never waited.
-    @usableFromInline
-    var isOver: Bool { hasEnded.load(ordering: .acquiring) }
-
-    /// Whether the current task is the body's. While the body runs, no other task has its address.
+    /// Whether the current task is the body's.
     var isCurrentTask: Bool {
-        !isOver && task.load(ordering: .relaxed) == withUnsafeCurrentTask { Self.address($0) }
+        let address = withUnsafeCurrentTask { Self.address($0) }
+        return address != 0 && address == task.load(ordering: .acquiring)
     }
 
-    /// A task's own hash is one for dictionaries, and costs as much as everything else here.
+    /// Zero for none. A task's own hash is one for dictionaries, and costs as much as everything else here.
     private static func address(_ task: UnsafeCurrentTask?) -> Int {
-        task.map { unsafeBitCast($0, to: Int.self) } ?? 0
+        unsafeBitCast(task, to: Int.self)
     }
-}
-
-/// The same, and what the body returned.
-// Safe: `value` is written before `end`, and read after it.
-@usableFromInline
-final class DeadlineAnswer<Value: Sendable>: DeadlineKeeper, @unchecked Sendable {
-    @usableFromInline var value: Value?
-
-    @usableFromInline
-    override init() {}
-
-    /// Nil as long as the body has not ended, and when it threw.
-    @inlinable
-    var answer: Value? { isOver ? value : nil }
 }

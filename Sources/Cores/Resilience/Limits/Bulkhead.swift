@@ -14,26 +14,30 @@ public final class Bulkhead: Sendable {
     public let name: String
     private let time: TimeSource
     private let state: Locked<BulkheadState<Waiter<Void>>>
+    /// Every free place, as long as nobody waits; for the state they are taken.
+    private let lent: LentPlaces
 
     public init(
         _ name: String = "bulkhead", configuration: Configuration = Configuration(), time: TimeSource = .continuous
     ) {
         self.name = name
         self.time = time
-        state = Locked(BulkheadState(configuration))
+        var state = BulkheadState<Waiter<Void>>(configuration)
+        lent = LentPlaces(state.lend())
+        self.state = Locked(state)
     }
 
     public var configuration: Configuration { state.withLock { $0.configuration } }
 
     /// How many calls are under way; after a change to fewer places it may be more than there are.
-    public var running: Int { state.withLock { $0.running } }
+    public var running: Int { state.withLock { running($0) } }
 
     /// How many calls wait for a place.
     public var waiting: Int { state.withLock { $0.waiting } }
 
-    /// Takes a place if one is free and nobody waits; `release` gives it back.
+    /// Takes a place if one is free and nobody waits; `release` gives it back. Takes no lock.
     public func tryAcquire() -> Bool {
-        state.withLock { $0.tryEnter() }
+        lent.take()
     }
 
     /// Takes a place, and waits until one is free. Either it returns and has a place, which `release` must give back, or it
@@ -49,7 +53,14 @@ public final class Bulkhead: Sendable {
 
     /// Gives a place back. Whoever waits longest has it next.
     public func release() {
-        hand(to: state.withLock { $0.release(at: time.now()) })
+        if lent.giveBack() { return }
+        hand(
+            to: state.withLock { state in
+                if lent.takeLull() { state.forgetPace() }
+                let next = state.release(at: time.now())
+                lendFree(&state)
+                return next
+            })
     }
 
     /// Calls `body` inside.
@@ -64,9 +75,28 @@ public final class Bulkhead: Sendable {
     /// Changes the settings from now on. Calls that are under way stay; those that wait go on waiting for as long as they
     /// were told.
     public func reconfigure(_ configuration: Configuration) {
-        state.withLock { $0.reconfigure(configuration) }
-        while let waiter = state.withLock({ $0.admitNext() }) { hand(to: waiter) }
+        var next = state.withLock { state in
+            state.reconfigure(configuration)
+            state.takeBack(lent.remove(upTo: state.excess))
+            return admitNext(&state)
+        }
+        while let waiter = next {
+            hand(to: waiter)
+            next = state.withLock { admitNext(&$0) }
+        }
     }
+
+    private func admitNext(_ state: inout BulkheadState<Waiter<Void>>) -> Waiter<Void>? {
+        let waiter = state.admitNext()
+        lendFree(&state)
+        return waiter
+    }
+
+    private func lendFree(_ state: inout BulkheadState<Waiter<Void>>) {
+        lent.add(state.lend())
+    }
+
+    private func running(_ state: BulkheadState<Waiter<Void>>) -> Int { state.running - lent.count }
 
     /// One that gave up just before passes its place on to the one behind it.
     private func hand(to waiter: Waiter<Void>?) {
@@ -76,7 +106,11 @@ public final class Bulkhead: Sendable {
                 waiter.answer(.success(()))
                 return
             }
-            next = state.withLock { $0.passOn() }
+            next = state.withLock { state in
+                let next = state.passOn()
+                lendFree(&state)
+                return next
+            }
         }
     }
 
@@ -93,7 +127,7 @@ public final class Bulkhead: Sendable {
         defer { cancelAlarm?() }
         do {
             try await Waiter<Void>.wait { waiter in
-                switch state.withLock({ $0.enter(waiter) }) {
+                switch state.withLock({ lent.take() ? .inside : $0.enter(waiter) }) {
                 case .inside: hand(to: waiter)
                 case .refused:
                     waiter.answer(.failure(state.withLock { refusal($0, "no more may wait") }))
@@ -117,7 +151,7 @@ public final class Bulkhead: Sendable {
         let settings = state.configuration
         return ResilienceError(
             code: .bulkheadFull,
-            message: "\(why): \(state.running) calls are under way and \(state.waiting) wait, "
+            message: "\(why): \(running(state)) calls are under way and \(state.waiting) wait, "
                 + "the limits are \(settings.maxConcurrent) and \(settings.maxWaiting)",
             policy: name, retryAfter: state.pace)
     }

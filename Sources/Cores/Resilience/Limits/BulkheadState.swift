@@ -48,6 +48,21 @@ struct BulkheadState<Waiter: Sendable>: Sendable {
         line[number] = nil
     }
 
+    /// Takes every free place at once, to lend it out; none while somebody waits.
+    mutating func lend() -> Int {
+        guard line.isEmpty, running < configuration.maxConcurrent else { return 0 }
+        defer { running = configuration.maxConcurrent }
+        return configuration.maxConcurrent - running
+    }
+
+    /// Places that were lent, and that are not lent out again.
+    mutating func takeBack(_ count: Int) {
+        running -= count
+    }
+
+    /// How many more places are taken than there are.
+    var excess: Int { max(running - configuration.maxConcurrent, 0) }
+
     /// A call has ended.
     ///
     /// - Parameter now: asked only when all places were taken.
@@ -81,13 +96,17 @@ struct BulkheadState<Waiter: Sendable>: Sendable {
     /// Whoever is inside stays, and whoever waits goes on waiting. Then ask `admitNext`.
     mutating func reconfigure(_ configuration: Bulkhead.Configuration) {
         self.configuration = configuration
+        forgetPace()
+    }
+
+    /// The time since the last call ended says nothing about how long calls take.
+    mutating func forgetPace() {
         lastReleased = nil
     }
 
     private mutating func measure(_ now: @autoclosure () -> MonotonicTime) {
         guard running >= configuration.maxConcurrent else {
-            lastReleased = nil
-            return
+            return forgetPace()
         }
         let moment = now()
         if let lastReleased {

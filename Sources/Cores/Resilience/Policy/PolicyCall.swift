@@ -4,28 +4,26 @@ import ApusPrimitives
 @usableFromInline
 struct PolicyCall: Sendable {
     let started: MonotonicTime
-    /// The earlier one of the caller's and the policy's own; the moment alone.
-    private(set) var deadline: Deadline?
+    /// When nobody waits for it any more: the earlier one of the caller's deadline and the policy's own.
+    private var expires: MonotonicTime?
     /// The caller's deadline is the earlier one, and cancels this very task.
     private(set) var isKept = false
-    /// Nil before it came in.
-    private var settings: PolicySettings?
+    /// Nil before it came in, and when it is over.
+    var settings: PolicySettings?
     /// When the rate limit lets it go on; nil when it need not wait.
     var turn: PolicyLeave<MonotonicTime>?
     /// Its place under the load shedding's limit.
     var place: Place?
-    /// Whether it is inside the bulkhead.
+    /// Whether it waits for nothing more, and has its place in the bulkhead, if there is one.
     var isInside = false
-    /// Whether it passed everything that could keep it out.
-    @usableFromInline var isAdmitted = false
     /// Attempts that have begun.
-    @usableFromInline var attempts = 0
+    var attempts = 0
     /// The wait before the present attempt.
     var wait = Duration.zero
     /// Of the breakers, for the present attempt.
     var leave = BreakerLeave()
     /// When the present attempt is cancelled.
-    @usableFromInline private(set) var cutOff = CutOff(deadline: nil, isOurs: false)
+    private(set) var cutOff = CutOff(moment: nil, isOurs: false)
     /// Why the last attempt failed.
     var failure: (any Error)?
 
@@ -36,6 +34,7 @@ struct PolicyCall: Sendable {
         var adaptive: PolicyLeave<AdaptiveBreaker.Permit>?
     }
 
+    var deadline: Deadline? { expires.map { Deadline(expires: $0) } }
     var retry: RetryPolicy? { settings?.configuration.retry }
     var attemptTimeout: Duration? { settings?.configuration.attemptTimeout }
     var bulkhead: Bulkhead? { settings?.bulkhead }
@@ -45,67 +44,87 @@ struct PolicyCall: Sendable {
         started = now
     }
 
-    /// - Parameter outer: the caller's deadline.
-    mutating func begin(_ outer: Deadline?, under settings: PolicySettings) {
-        self.settings = settings
-        let own = settings.configuration.deadline.map { Deadline(after: $0, from: started) }
-        if let outer, own.map({ outer <= $0 }) ?? true {
-            deadline = Deadline(expires: outer.expires)
+    /// - Parameters:
+    ///   - outer: the caller's deadline.
+    ///   - time: which the policy gives it.
+    mutating func begin(_ outer: Deadline?, within time: Duration?) {
+        let own = time.map { started + $0 }
+        if let outer, own.map({ outer.expires <= $0 }) ?? true {
+            expires = outer.expires
             isKept = outer.isKeptHere
         } else {
-            deadline = own
+            expires = own
         }
     }
 
-    @usableFromInline var isHedged: Bool { hedge != nil }
-    @inlinable var attempt: ResiliencePolicy.Attempt { ResiliencePolicy.Attempt(number: attempts, hedge: 1) }
-    /// At which the policy has to cancel the present attempt; nil when somebody else does, or nobody need.
-    @inlinable var ownCutOff: Deadline? { cutOff.isOurs ? cutOff.deadline : nil }
+    private var isHedged: Bool { hedge != nil }
+
+    /// The call is over: gives its place in the bulkhead back.
+    mutating func leaveBulkhead() {
+        guard isInside, let settings = settings.take() else { return }
+        isInside = false
+        settings.bulkhead?.release()
+    }
 
     /// An attempt begins.
-    mutating func begin(at now: MonotonicTime) {
+    mutating func begin(at now: MonotonicTime) -> Start {
         if isHedged {
             // Each call of the hedge sees to its own.
             attempts += 1
-            cutOff = CutOff(deadline: deadline, isOurs: false)
+            cutOff = CutOff(moment: expires, isOurs: false)
         } else {
-            cutOff = CutOff(after: attemptTimeout, within: deadline, isKept: isKept, from: now)
+            cutOff = CutOff(after: attemptTimeout, within: expires, isKept: isKept, from: now)
         }
+        return Start(
+            attempt: ResiliencePolicy.Attempt(number: attempts, hedge: 1), cutOff: cutOff.own, isHedged: isHedged)
+    }
+
+    /// How an attempt begins.
+    @usableFromInline
+    struct Start: Sendable {
+        @usableFromInline let attempt: ResiliencePolicy.Attempt
+        /// At which the policy has to cancel it; nil when somebody else does, or nobody need.
+        @usableFromInline let cutOff: Deadline?
+        @usableFromInline let isHedged: Bool
     }
 
     /// Of a call of the hedge that begins now, in a task of its own.
     func hedgedCutOff(at now: MonotonicTime) -> CutOff {
-        CutOff(after: attemptTimeout, within: deadline, isKept: false, from: now)
+        CutOff(after: attemptTimeout, within: expires, isKept: false, from: now)
     }
 
-    /// The moment at which an attempt is cancelled.
-    @usableFromInline
+    /// When an attempt is cancelled.
     struct CutOff: Sendable {
-        @usableFromInline let deadline: Deadline?
+        let moment: MonotonicTime?
         /// Whether the policy has to see to that.
-        @usableFromInline let isOurs: Bool
+        let isOurs: Bool
 
-        init(deadline: Deadline?, isOurs: Bool) {
-            self.deadline = deadline
+        init(moment: MonotonicTime?, isOurs: Bool) {
+            self.moment = moment
             self.isOurs = isOurs
         }
 
-        /// - Parameter isKept: somebody else cancels the attempt at `deadline`.
-        init(after timeout: Duration?, within deadline: Deadline?, isKept: Bool, from now: MonotonicTime) {
-            let own = timeout.map { Deadline(after: $0, from: now) }
-            if let own, deadline.map({ own < $0 }) ?? true {
-                self.init(deadline: own, isOurs: true)
+        /// - Parameters:
+        ///   - expires: of the call.
+        ///   - isKept: somebody else cancels the attempt then.
+        init(after timeout: Duration?, within expires: MonotonicTime?, isKept: Bool, from now: MonotonicTime) {
+            let own = timeout.map { now + $0 }
+            if let own, expires.map({ own < $0 }) ?? true {
+                self.init(moment: own, isOurs: true)
             } else {
-                self.init(deadline: deadline, isOurs: deadline != nil && !isKept)
+                self.init(moment: expires, isOurs: expires != nil && !isKept)
             }
         }
+
+        /// At which the policy has to cancel the attempt; nil when somebody else does, or nobody need.
+        var own: Deadline? { isOurs ? moment.map { Deadline(expires: $0) } : nil }
     }
 
     /// Whether an attempt that ended at `now` was in time. The clock decides, not the race.
     func lateness(_ cutOff: CutOff, at now: MonotonicTime) -> Lateness {
         // Never after the call's.
-        guard let moment = cutOff.deadline, moment.hasPassed(at: now) else { return .inTime }
-        return deadline.map { $0.hasPassed(at: now) } ?? false ? .callTooLate : .attemptTooLate
+        guard let moment = cutOff.moment, now >= moment else { return .inTime }
+        return expires.map { now >= $0 } ?? false ? .callTooLate : .attemptTooLate
     }
 
     enum Lateness: Sendable {

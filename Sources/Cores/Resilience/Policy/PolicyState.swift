@@ -30,13 +30,14 @@ struct PolicyState: Sendable {
         random = SeededRandom(seed: seed)
     }
 
-    /// A call comes in; with a `turn` it has to wait, and then `takePlace`.
+    /// A call comes in. If it is not inside then, it has to wait: for its `turn` first, when it has one, and then `takePlace`.
     ///
     /// - Parameter outer: the caller's deadline.
     mutating func arrive(
         _ call: inout PolicyCall, _ outer: Deadline?, at now: MonotonicTime
     ) throws(PolicyRejection) {
-        call.begin(outer, under: settings)
+        let settings = settings
+        call.begin(outer, within: settings.configuration.deadline)
         if let deadline = call.deadline, deadline.hasPassed(at: now) { throw tooLate(deadline, at: now) }
         let wait: Duration?
         do throws(ResilienceError) {
@@ -48,7 +49,9 @@ struct PolicyState: Sendable {
             call.turn = rateLimit.leave(now + wait)
         } else {
             try takePlace(&call, at: now)
+            call.isInside = settings.bulkhead?.tryAcquire() ?? true
         }
+        call.settings = settings
     }
 
     /// It is the call's turn: it goes on to the load shedding.

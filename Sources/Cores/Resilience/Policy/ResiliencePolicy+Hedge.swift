@@ -57,9 +57,14 @@ extension ResiliencePolicy {
     private func perform<Value: Sendable>(
         _ attempt: Attempt, _ cutOff: PolicyCall.CutOff, _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Value {
-        guard cutOff.isOurs, let deadline = cutOff.deadline else { return try await body(attempt) }
+        guard let deadline = cutOff.own else { return try await body(attempt) }
         return try await withoutActuallyEscaping(body) { body in
-            try await deadline.keep(on: time, attempt, body)
+            try await deadline.keep(on: time) { keeper in
+                Task.immediate {
+                    keeper.begin()
+                    return try await body(attempt)
+                }
+            }
         }
     }
 

@@ -23,27 +23,32 @@ extension ResiliencePolicy {
         isFailure: @Sendable (any Error) -> Bool = { _ in true }, _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Value {
         var call = newCall()
-        try arrive(&call)
-        if !call.isAdmitted { try await enter(&call) }
+        var start: PolicyCall.Start
+        if let first = try arrive(&call) { start = first } else { start = try await enter(&call) }
         while true {
             var failure: (any Error)?
             do {
                 let value: Value
-                if call.isHedged {
+                if start.isHedged {
                     value = try await hedged(call, safety, isFailure, body)
-                } else if let deadline = call.ownCutOff {
+                } else if let deadline = start.cutOff {
                     // A task of its own, to be cancelled apart from its caller.
                     value = try await withoutActuallyEscaping(body) { body in
-                        try await deadline.keep(on: time, call.attempt, body)
+                        try await deadline.keep(on: time) { [attempt = start.attempt] keeper in
+                            Task.immediate {
+                                keeper.begin()
+                                return try await body(attempt)
+                            }
+                        }
                     }
                 } else {
-                    value = try await body(call.attempt)
+                    value = try await body(start.attempt)
                 }
                 if answered(&call) { return value }
             } catch {
                 failure = error
             }
-            try await again(&call, failure, safety, classify, isFailure)
+            start = try await again(&call, failure, safety, classify, isFailure)
         }
     }
 

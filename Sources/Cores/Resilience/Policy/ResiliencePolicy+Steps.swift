@@ -5,38 +5,32 @@ extension ResiliencePolicy {
     @usableFromInline
     func newCall() -> PolicyCall { PolicyCall(at: time.now()) }
 
-    /// A call comes in, and its first attempt begins unless it has to wait: then it has to `enter`.
+    /// A call comes in, and its first attempt begins.
     ///
+    /// - Returns: nil when it has to wait; then it has to `enter`.
     /// - Throws: why it may not come in, or must end at once.
     @usableFromInline
-    func arrive(_ call: inout PolicyCall) throws {
+    func arrive(_ call: inout PolicyCall) throws -> PolicyCall.Start? {
         let now = call.started
         let outer = Deadline.current
         var refusal: PolicyRejection?
         do throws(PolicyRejection) {
             refusal = try state.withLock { state throws(PolicyRejection) in
                 try state.arrive(&call, outer, at: now)
-                let mayWait = call.turn != nil || call.bulkhead != nil
-                return mayWait ? nil : state.admit(&call, at: now)
+                return call.isInside ? state.admit(&call, at: now) : nil
             }
         } catch {
             report(.rejected(by: error.part, error.error))
             throw error.error
         }
-        if call.turn != nil { return }
-        if let bulkhead = call.bulkhead {
-            guard bulkhead.tryAcquire() else { return }
-            call.isInside = true
-            refusal = state.withLock { $0.admit(&call, at: now) }
-        }
-        try admitted(&call, refusal, at: now)
+        return call.isInside ? try admitted(&call, refusal, at: now) : nil
     }
 
     /// Waits for the call's turn and for a place in the bulkhead; then its first attempt begins.
     ///
     /// - Throws: why it may not come in, or must end at once; `CancellationError`.
     @usableFromInline
-    func enter(_ call: inout PolicyCall) async throws {
+    func enter(_ call: inout PolicyCall) async throws -> PolicyCall.Start {
         do {
             if let turn = call.turn {
                 try await time.sleep(until: turn.permit)
@@ -60,10 +54,10 @@ extension ResiliencePolicy {
             report(.abandoned)
             throw error
         }
-        call.isInside = call.bulkhead != nil
+        call.isInside = true
         let now = time.now()
         let refusal = state.withLock { $0.admit(&call, at: now) }
-        try admitted(&call, refusal, at: now)
+        return try admitted(&call, refusal, at: now)
     }
 
     /// The attempt did not answer in time: the next begins, after its wait.
@@ -74,20 +68,20 @@ extension ResiliencePolicy {
     func again(
         _ call: inout PolicyCall, _ cause: (any Error)?, _ safety: RetrySafety,
         _ classify: ((any Error) -> RetryDecision)?, _ isFailure: (any Error) -> Bool
-    ) async throws {
+    ) async throws -> PolicyCall.Start {
         var now = time.now()
         let lateness = call.lateness(call.cutOff, at: now)
         let failure = failure(of: call, cause, lateness, safety, classify, isFailure, at: now)
         let wait = try failed(&call, failure, at: now)
         if wait > .zero {
-            do { try await time.sleep(for: wait) } catch { throw ended(call, .cancelled, at: time.now(), error) }
+            do { try await time.sleep(for: wait) } catch { throw ended(&call, .cancelled, at: time.now(), error) }
             now = time.now()
         }
         if call.hedge == nil, let refusal = state.withLock({ $0.beginAttempt(&call, at: now) }) {
             report(.rejected(by: refusal.part, refusal.error))
-            throw ended(call, .failed, at: now, refusal.error)
+            throw ended(&call, .failed, at: now, refusal.error)
         }
-        call.begin(at: now)
+        return call.begin(at: now)
     }
 
     /// The body returned.
@@ -103,7 +97,7 @@ extension ResiliencePolicy {
                 state.end(.succeeded, attempts: call.attempts, place: call.place, at: now)
             )
         }
-        if call.isInside { call.bulkhead?.release() }
+        call.leaveBulkhead()
         guard onEvent != nil else { return true }
         if let transition { report(.breakerChanged(transition)) }
         limited(limit)
@@ -148,7 +142,7 @@ extension ResiliencePolicy {
             report(.retrying(attempt: call.attempts + 1, after: wait, because: failure.error))
             return wait
         }
-        if call.isInside { call.bulkhead?.release() }
+        call.leaveBulkhead()
         limited(step.limit)
         guard case .reject(let rejection) = step.next else {
             let ending: PolicyEvent.Ending = failure.isCancelled ? .cancelled : .failed
@@ -162,23 +156,24 @@ extension ResiliencePolicy {
 
     /// The call is over without a value, between two attempts: gives back what it holds.
     func ended(
-        _ call: PolicyCall, _ ending: PolicyEvent.Ending, at now: MonotonicTime, _ error: any Error
+        _ call: inout PolicyCall, _ ending: PolicyEvent.Ending, at now: MonotonicTime, _ error: any Error
     ) -> any Error {
         let limit = state.withLock { $0.end(ending, attempts: call.attempts, place: call.place, at: now) }
-        if call.isInside { call.bulkhead?.release() }
+        call.leaveBulkhead()
         limited(limit)
         report(.ended(ending, attempts: call.attempts, took: now - call.started))
         return error
     }
 
-    private func admitted(_ call: inout PolicyCall, _ refusal: PolicyRejection?, at now: MonotonicTime) throws {
+    private func admitted(
+        _ call: inout PolicyCall, _ refusal: PolicyRejection?, at now: MonotonicTime
+    ) throws -> PolicyCall.Start {
         report(.admitted(waited: now - call.started))
         if let refusal {
             report(.rejected(by: refusal.part, refusal.error))
-            throw ended(call, .failed, at: now, refusal.error)
+            throw ended(&call, .failed, at: now, refusal.error)
         }
-        call.isAdmitted = true
-        call.begin(at: now)
+        return call.begin(at: now)
     }
 
     private func limited(_ limit: Int?) {

@@ -98,6 +98,7 @@ public struct ConcurrencyLimit: Sendable {
     public var isProbing: Bool { probe != nil }
 
     /// How many requests may be in flight at a time for one of this priority to be let in; at least 1.
+    @inline(__always)
     public func limit(for priority: RequestPriority) -> Int {
         priority == .critical
             ? limit : Int((Double(limit) * configuration.shares[priority]).rounded(.up))
