@@ -116,8 +116,8 @@ bench-raft:
 	@scripts/prepare bench
 	Benchmarks/raft.py
 
-# Needs Go; installs Debian's go-resiliency and x/time.
 bench-resilience:
+	@scripts/prepare bench
 	Benchmarks/resilience.py --into docs/resilience.md
 
 # 10,000 leases, 10,000 watchers and 1,000,000 keys, on the control plane and on etcd 3.5.1.

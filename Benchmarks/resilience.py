@@ -3,11 +3,12 @@
 
 usage: Benchmarks/resilience.py [--rounds N] [--operations N] [--only ROW,…] [--programs FOLDER] [--into FILE]
 
-Everything runs on this machine in one go, the two alternating in every round; each figure is the median of the rounds:
-nanoseconds a call, and allocations. Ends with 1 when a row that must not allocate does.
+Everything runs on this machine in one go, the two alternating in every round. Each figure is the median of the rounds:
+nanoseconds a call, and allocations; in brackets the least, because whatever else uses the machine's cores only adds. Ends with 1
+when a row that must not allocate does.
 
---programs FOLDER   has `resilience-benchmark` and `goresilience` ready; without it they are built here (needs Go and Debian's
-                    golang-gopkg-eapache-go-resiliency.v1-dev and golang-golang-x-time-dev, which are installed if need be).
+--programs FOLDER   has `resilience-benchmark` and `goresilience` ready; without it they are built here, with what
+                    `scripts/prepare bench` installs.
 --into FILE         replaces the table between the marks in FILE too.
 """
 
@@ -19,10 +20,6 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PACKAGES = {
-    "golang-gopkg-eapache-go-resiliency.v1-dev": "/usr/share/gocode/src/gopkg.in/eapache/go-resiliency.v1/breaker",
-    "golang-golang-x-time-dev": "/usr/share/gocode/src/golang.org/x/time/rate",
-}
 ROWS = {
     "task": "no policy: an empty task that begins at once, with a task-local value",
     "off": "a policy with every part off", "deadline": "deadline", "rate-limit": "rate limit",
@@ -37,18 +34,7 @@ ALLOCATES = {"task", "deadline", "attempt-timeout", "standard", "everything", "o
 START, END = "<!-- table: Benchmarks/resilience.py -->", "<!-- end of the table -->"
 
 
-def install():
-    missing = [package for package, folder in PACKAGES.items() if not os.path.isdir(folder)]
-    if missing:
-        sudo = [] if os.getuid() == 0 else ["sudo"]
-        print("installing", *missing, file=sys.stderr)
-        subprocess.run(sudo + ["apt-get", "update", "-qq"], check=True, stdout=sys.stderr)
-        subprocess.run(sudo + ["apt-get", "install", "-y", "-qq", "--no-install-recommends"] + missing, check=True,
-                       stdout=sys.stderr)
-
-
 def build():
-    install()
     command = ["swift", "build", "-c", "release", "--package-path", HERE, "--scratch-path", os.path.join(HERE, ".build")]
     subprocess.run(command + ["--product", "resilience-benchmark"], check=True, stdout=sys.stderr)
     shown = subprocess.run(command + ["--show-bin-path"], check=True, capture_output=True, text=True).stdout.strip()
@@ -64,14 +50,17 @@ def run(programs, program, row, operations):
     return float(text[1]), float(text[2])
 
 
-def medians(figures):
-    return [statistics.median(column) for column in zip(*figures)]
+def summary(figures):
+    """The median time and the least, as a cell of the table; the median time; the median of allocations."""
+    times, allocations = zip(*figures)
+    median = statistics.median(times)
+    return f"{median:,.0f} ({min(times):,.0f})", median, statistics.median(allocations)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--operations", type=int, default=500_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--operations", type=int, default=100_000)
     parser.add_argument("--only", default=",".join(ROWS))
     parser.add_argument("--programs")
     parser.add_argument("--into")
@@ -88,11 +77,11 @@ def main():
             if row not in PEERLESS:
                 theirs[row].append(run(programs, "goresilience", row, arguments.operations))
     for row in rows:
-        time, allocations = medians(ours[row])
-        cells = f"| {ROWS[row]} | {time:,.0f} | {allocations:.1f} |"
+        cell, time, allocations = summary(ours[row])
+        cells = f"| {ROWS[row]} | {cell} | {allocations:.1f} |"
         if theirs[row]:
-            peer, peers_allocations = medians(theirs[row])
-            cells += f" {peer:,.0f} | {peers_allocations:.1f} | {time / peer:.2f} |"
+            cell, peer, peers_allocations = summary(theirs[row])
+            cells += f" {cell} | {peers_allocations:.1f} | {time / peer:.2f} |"
         else:
             cells += " | | |"
         lines.append(cells)
