@@ -10,10 +10,12 @@ import ApusPrimitives
 /// let receipt = try await bulkhead.run { try await payment.charge(order) }
 /// ```
 public final class Bulkhead: Sendable {
+    private typealias State = BulkheadState<Waiter<Void>>
+
     /// Names the bulkhead in its errors.
     public let name: String
     private let time: TimeSource
-    private let state: Locked<BulkheadState<Waiter<Void>>>
+    private let state: Locked<State>
     /// Every free place, as long as nobody waits; for the state they are taken.
     private let lent: LentPlaces
 
@@ -22,7 +24,7 @@ public final class Bulkhead: Sendable {
     ) {
         self.name = name
         self.time = time
-        var state = BulkheadState<Waiter<Void>>(configuration)
+        var state = State(configuration)
         lent = LentPlaces(state.lend())
         self.state = Locked(state)
     }
@@ -55,11 +57,9 @@ public final class Bulkhead: Sendable {
     public func release() {
         if lent.giveBack() { return }
         hand(
-            to: state.withLock { state in
+            to: change { state in
                 if lent.takeLull() { state.forgetPace() }
-                let next = state.release(at: time.now())
-                lendFree(&state)
-                return next
+                return state.release(at: time.now())
             })
     }
 
@@ -75,28 +75,28 @@ public final class Bulkhead: Sendable {
     /// Changes the settings from now on. Calls that are under way stay; those that wait go on waiting for as long as they
     /// were told.
     public func reconfigure(_ configuration: Configuration) {
-        var next = state.withLock { state in
+        var next = change { state in
             state.reconfigure(configuration)
             state.takeBack(lent.remove(upTo: state.excess))
-            return admitNext(&state)
+            return state.admitNext()
         }
         while let waiter = next {
             hand(to: waiter)
-            next = state.withLock { admitNext(&$0) }
+            next = change { $0.admitNext() }
         }
     }
 
-    private func admitNext(_ state: inout BulkheadState<Waiter<Void>>) -> Waiter<Void>? {
-        let waiter = state.admitNext()
-        lendFree(&state)
-        return waiter
+    /// Lends what is free after `body`.
+    private func change<Result>(_ body: (inout State) -> Result) -> Result {
+        state.withLock { state in
+            let result = body(&state)
+            let free = state.lend()
+            lent.add(free, of: state.running)
+            return result
+        }
     }
 
-    private func lendFree(_ state: inout BulkheadState<Waiter<Void>>) {
-        lent.add(state.lend())
-    }
-
-    private func running(_ state: BulkheadState<Waiter<Void>>) -> Int { state.running - lent.count }
+    private func running(_ state: State) -> Int { state.running - lent.count }
 
     /// One that gave up just before passes its place on to the one behind it.
     private func hand(to waiter: Waiter<Void>?) {
@@ -106,11 +106,7 @@ public final class Bulkhead: Sendable {
                 waiter.answer(.success(()))
                 return
             }
-            next = state.withLock { state in
-                let next = state.passOn()
-                lendFree(&state)
-                return next
-            }
+            next = change { $0.passOn() }
         }
     }
 
@@ -127,7 +123,7 @@ public final class Bulkhead: Sendable {
         defer { cancelAlarm?() }
         do {
             try await Waiter<Void>.wait { waiter in
-                switch state.withLock({ lent.take() ? .inside : $0.enter(waiter) }) {
+                switch change({ lent.take() ? .inside : $0.enter(waiter) }) {
                 case .inside: hand(to: waiter)
                 case .refused:
                     waiter.answer(.failure(state.withLock { refusal($0, "no more may wait") }))
@@ -142,12 +138,12 @@ public final class Bulkhead: Sendable {
                 }
             }
         } catch {
-            state.withLock { $0.leave(number) }
+            change { $0.leave(number) }
             throw error
         }
     }
 
-    private func refusal(_ state: BulkheadState<Waiter<Void>>, _ why: String) -> ResilienceError {
+    private func refusal(_ state: State, _ why: String) -> ResilienceError {
         let settings = state.configuration
         return ResilienceError(
             code: .bulkheadFull,

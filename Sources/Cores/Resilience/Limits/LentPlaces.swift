@@ -5,21 +5,39 @@ import Synchronization
 /// None is here as long as somebody waits for one: only whoever holds the lock adds the first.
 struct LentPlaces: ~Copyable, Sendable {
     private let free: Atomic<Int>
+    /// Those that are taken, too.
+    private let all: Atomic<Int>
     private let hadLull = Atomic(false)
 
     init(_ count: Int) {
         free = Atomic(count)
+        all = Atomic(count)
     }
 
     var count: Int { free.load(ordering: .relaxed) }
 
-    func take() -> Bool { move(by: -1) }
+    func take() -> Bool {
+        var seen = free.load(ordering: .acquiring)
+        while seen > 0 {
+            if move(&seen, by: -1) { return true }
+        }
+        return false
+    }
 
     /// - Returns: false when all places are taken, and somebody may wait for this one.
     func giveBack() -> Bool {
-        guard move(by: 1) else { return false }
-        if !hadLull.load(ordering: .relaxed) { hadLull.store(true, ordering: .relaxed) }
-        return true
+        var seen = free.load(ordering: .acquiring)
+        while seen > 0 {
+            guard seen < all.load(ordering: .relaxed) else {
+                assertionFailure("a bulkhead was left more often than entered")
+                return true
+            }
+            if move(&seen, by: 1) {
+                if !hadLull.load(ordering: .relaxed) { hadLull.store(true, ordering: .relaxed) }
+                return true
+            }
+        }
+        return false
     }
 
     /// Whether a place came back while others were free, since this was last asked.
@@ -27,8 +45,10 @@ struct LentPlaces: ~Copyable, Sendable {
         hadLull.load(ordering: .relaxed) && hadLull.exchange(false, ordering: .relaxed)
     }
 
-    /// With the lock held.
-    func add(_ count: Int) {
+    /// With the lock held: `count` more are free, of now `all` that there are.
+    func add(_ count: Int, of all: Int) {
+        // First, so that whoever sees the free ones sees that there are so many.
+        self.all.store(all, ordering: .relaxed)
         if count > 0 { free.add(count, ordering: .acquiringAndReleasing) }
     }
 
@@ -39,14 +59,10 @@ struct LentPlaces: ~Copyable, Sendable {
         return removed
     }
 
-    private func move(by step: Int) -> Bool {
-        var seen = free.load(ordering: .relaxed)
-        while seen > 0 {
-            let (isDone, now) = free.weakCompareExchange(
-                expected: seen, desired: seen + step, ordering: .acquiringAndReleasing)
-            if isDone { return true }
-            seen = now
-        }
-        return false
+    private func move(_ seen: inout Int, by step: Int) -> Bool {
+        let (isDone, now) = free.weakCompareExchange(
+            expected: seen, desired: seen + step, ordering: .acquiringAndReleasing)
+        seen = now
+        return isDone
     }
 }
