@@ -44,7 +44,7 @@ enum Row: String, CaseIterable {
     case waiting
     /// Somebody listens to the events.
     case observed
-    /// No policy: an empty task that begins at once, with a value of its own. A body that a deadline can cancel needs it.
+    /// No policy: an empty task that begins at once, and sets a value. A body that a deadline can cancel needs it.
     case task
 
     private typealias Parts = ResiliencePolicy.Configuration
@@ -89,7 +89,7 @@ enum Row: String, CaseIterable {
                     for _ in first..<min(operations, first + 10_000) { try await policy.run { _ in } }
                 }
             }
-        case .task: for _ in 0..<operations { Self.$value.withValue(1) { Task.immediate {} } }
+        case .task: for _ in 0..<operations { Task.immediate { Self.$value.withValue(1) {} } }
         default: for _ in 0..<operations { try await policy.run { _ in } }
         }
     }

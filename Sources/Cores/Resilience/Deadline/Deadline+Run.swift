@@ -10,6 +10,7 @@ extension Deadline {
     /// passed already, `body` does not start. `body` begins on the caller's thread, at once.
     ///
     /// - Throws: `ResilienceError` with the code `.deadlineExceeded`, or what `body` throws.
+    @inlinable
     public func run<Value: Sendable>(
         on time: TimeSource = .continuous, _ body: @Sendable () async throws -> Value
     ) async throws -> Value {
@@ -17,53 +18,49 @@ extension Deadline {
         let current = Self.current
         let deadline = current.map { min($0, self) } ?? self
         if deadline.hasPassed(at: start) { throw deadline.error(at: start) }
-        if let current, current <= self, current.isKeptHere {
-            // This task is cancelled at the earlier one as it is; another task would add nothing.
-            return try await current.verdict(on: time) { try await body() }
-        }
-        return try await withoutActuallyEscaping(body) { body in
-            try await deadline.verdict(on: time) {
-                try await deadline.keep(on: time) { keeper in
-                    Task.immediate {
-                        keeper.begin()
-                        return try await body()
+        let value: Value
+        do {
+            if let current, current <= self, current.isKeptHere {
+                // This task is cancelled at the earlier one as it is; another task would add nothing.
+                value = try await body()
+            } else {
+                value = try await withoutActuallyEscaping(body) { body in
+                    try await deadline.keep(on: time) { kept in
+                        Task.immediate {
+                            kept.begin()
+                            return try await Self.$current.withValue(kept) { try await body() }
+                        }
                     }
                 }
             }
-        }
-    }
-
-    private func verdict<Value>(on time: TimeSource, _ body: () async throws -> Value) async throws -> Value {
-        do {
-            let value = try await body()
-            let end = time.now()
-            if !hasPassed(at: end) { return value }
         } catch {
             let end = time.now()
-            throw hasPassed(at: end) ? self.error(at: end, cause: error) : error
+            throw deadline.hasPassed(at: end) ? deadline.error(at: end, cause: error) : error
         }
-        throw error(at: time.now())
+        let end = time.now()
+        if deadline.hasPassed(at: end) { throw deadline.error(at: end) }
+        return value
     }
 
     /// Whether the current task is cancelled when this deadline passes, as that of `run`'s body is.
-    var isKeptHere: Bool { keeper?.isCurrentTask ?? false }
+    @usableFromInline var isKeptHere: Bool { keeper?.isCurrentTask ?? false }
 
-    /// Runs a body with this deadline as its current one, and cancels it when that passes.
+    /// Runs a body that is cancelled when this deadline passes.
     ///
-    /// - Parameter start: begins a task with the body, in which the keeper has to `begin` first. It is a task of its own
-    ///   because the deadline ends the body and not its caller. Begun at once, on this thread, one whose body never waits
-    ///   costs neither a hop nor an alarm.
+    /// - Parameter start: begins a task in which it says `begin` to the deadline that it is given, and then calls the body
+    ///   with that as the current one. It is a task of its own because the deadline ends the body and not its caller. Begun
+    ///   at once, on this thread, one whose body never waits costs neither a hop nor an alarm. The value is set inside,
+    ///   because one that a task inherits is copied.
     @inlinable
     func keep<Value: Sendable>(
-        on time: TimeSource, _ start: (DeadlineKeeper) -> Task<Value, any Error>
+        on time: TimeSource, _ start: (Deadline) -> Task<Value, any Error>
     ) async throws -> Value {
         let made = DeadlineKeeper()
-        // The task inherits its deadline: to set it inside would cost some changes of executor.
-        let work = Self.$current.withValue(Deadline(expires: expires, keeper: made)) { start(made) }
+        let work = start(Deadline(expires: expires, keeper: made))
         var keeper = consume made
         // Before `work` is let go, because until then no other task has its address.
         defer { withExtendedLifetime(work) { keeper.end() } }
-        // A task holds its task-local values until it has ended.
+        // The body's task holds its deadline until the body has ended.
         if isKnownUniquelyReferenced(&keeper) { return try await work.value }
         return try await wait(for: work, on: time)
     }

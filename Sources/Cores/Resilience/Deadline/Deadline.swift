@@ -21,6 +21,10 @@ public struct Deadline: Sendable {
         self.keeper = keeper
     }
 
+    /// To be called first in the task of the body that `keep` runs.
+    @usableFromInline
+    func begin() { keeper?.begin() }
+
     public init(after duration: Duration, from now: MonotonicTime) {
         expires = now + duration
     }

@@ -59,10 +59,10 @@ extension ResiliencePolicy {
     ) async throws -> Value {
         guard let deadline = cutOff.own else { return try await body(attempt) }
         return try await withoutActuallyEscaping(body) { body in
-            try await deadline.keep(on: time) { keeper in
+            try await deadline.keep(on: time) { kept in
                 Task.immediate {
-                    keeper.begin()
-                    return try await body(attempt)
+                    kept.begin()
+                    return try await Deadline.$current.withValue(kept) { try await body(attempt) }
                 }
             }
         }

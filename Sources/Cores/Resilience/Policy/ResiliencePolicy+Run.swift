@@ -34,10 +34,10 @@ extension ResiliencePolicy {
                 } else if let deadline = start.cutOff {
                     // A task of its own, to be cancelled apart from its caller.
                     value = try await withoutActuallyEscaping(body) { body in
-                        try await deadline.keep(on: time) { [attempt = start.attempt] keeper in
+                        try await deadline.keep(on: time) { [attempt = start.attempt] kept in
                             Task.immediate {
-                                keeper.begin()
-                                return try await body(attempt)
+                                kept.begin()
+                                return try await Deadline.$current.withValue(kept) { try await body(attempt) }
                             }
                         }
                     }
