@@ -166,4 +166,21 @@ import Testing
             try Task.checkCancellation()
         }
     }
+
+    @Test func onlyABodyThatWaitsSetsAnAlarm() async throws {
+        let alarms = Locked(0)
+        let counted = TimeSource(now: { .zero }) { _ in
+            alarms.withLock { $0 += 1 }
+            throw CancellationError()
+        }
+        let deadline = Deadline(expires: .zero + .seconds(1))
+        let policy = ResiliencePolicy("callee", on: counted)
+        for _ in 0..<100 {
+            try await deadline.run(on: counted) {}
+            try await policy.run { _ in }
+        }
+        try await deadline.run(on: counted) { try await eventually { alarms.withLock { $0 } >= 1 } }
+        try await policy.run { _ in try await eventually { alarms.withLock { $0 } >= 2 } }
+        #expect(alarms.withLock { $0 } == 2)
+    }
 }
