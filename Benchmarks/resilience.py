@@ -21,7 +21,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROWS = {
-    "task": "no policy: an empty task that begins at once, with a task-local value",
+    "task": "no policy: an empty task that begins at once and sets a task-local value",
     "off": "a policy with every part off", "deadline": "deadline", "rate-limit": "rate limit",
     "load-shedding": "load shedding", "bulkhead": "bulkhead", "retry": "retry and its budget", "breaker": "breaker",
     "adaptive-breaker": "adaptive breaker", "attempt-timeout": "attempt timeout",

@@ -134,9 +134,28 @@ import Testing
         #expect(breaker.admits(at: later))
         let fresh = try breaker.acquire(at: later)
         breaker.record(lost[0], .failure, at: later)
+        breaker.record(lost[0], .failure, at: later)
         breaker.record(fresh, .success, at: later)
+        #expect(breaker.state(at: later) == .halfOpen, "its outcome counts, once")
         breaker.record(lost[1], .success, at: later)
-        #expect(breaker.state(at: later) == .closed, "the lost probe's failure does not count, the others do")
+        #expect(breaker.state(at: later) == .closed)
+    }
+
+    /// Every probe loses its place before it answers.
+    @Test(arguments: [CircuitBreaker.Outcome.success, .failure])
+    func aCalleeThatNeedsLongerThanTheOpenTimeIsJudgedAllTheSame(_ outcome: CircuitBreaker.Outcome) throws {
+        let settings = CircuitBreaker.Configuration(minimumCalls: 1, openFor: .milliseconds(100), halfOpenProbes: 1)
+        var breaker = CircuitBreaker(configuration: settings)
+        breaker.record(try breaker.acquire(at: now), .failure, at: now)
+        var calls: [(permit: CircuitBreaker.Permit, end: MonotonicTime)] = []
+        var time = now + .milliseconds(100)
+        while breaker.state(at: time) == .halfOpen, time < now + .seconds(10) {
+            for call in calls where call.end == time { breaker.record(call.permit, outcome, at: time) }
+            if let permit = try? breaker.acquire(at: time) { calls.append((permit, time + .milliseconds(200))) }
+            time = time + .milliseconds(50)
+        }
+        #expect(time == now + .milliseconds(350), "with the answer to the first probe")
+        #expect((breaker.state(at: time) == .closed) == (outcome == .success))
     }
 
     @Test func aLateOutcomeOfAnEarlierStateIsIgnored() throws {

@@ -188,6 +188,16 @@ import Testing
         #expect(abs((try #require(limit.baseline)).seconds - 0.01) < 0.001, "a timeout is no latency")
     }
 
+    @Test mutating func aCalleeThatNeverAnsweredGetsTheLeast() throws {
+        var limit = ConcurrencyLimit(configuration: Self.settings)
+        var rounds = 0
+        while limit.limit > 5, rounds < 100 {
+            rounds += 1
+            try pass(&limit, requests: limit.limit, taking: .seconds(1), .dropped)
+        }
+        #expect(limit.limit == 5 && rounds < 20, "\(rounds)")
+    }
+
     @Test mutating func ignoredOutcomesOnlyGiveTheirPlaceBack() throws {
         var limit = try limit()
         for _ in 0..<50 { try pass(&limit, requests: 60, taking: .microseconds(1), .ignored) }
@@ -276,6 +286,16 @@ import Testing
         #expect(limit.baseline != nil)
         limit.reconfigure(ConcurrencyLimit.Configuration(minimumLimit: 60), at: now)
         #expect(limit.limit == 60)
+    }
+
+    @Test mutating func newBoundsHoldDuringAMeasurementToo() throws {
+        var limit = ConcurrencyLimit(configuration: Self.settings)
+        try pass(&limit, requests: 100, taking: .milliseconds(200))
+        #expect(limit.isProbing && limit.limit == 50)
+        limit.reconfigure(ConcurrencyLimit.Configuration(minimumLimit: 1, maximumLimit: 10), at: now)
+        #expect(limit.isProbing && limit.limit == 10)
+        limit.reconfigure(ConcurrencyLimit.Configuration(minimumLimit: 20), at: now)
+        #expect(limit.limit == 20)
     }
 
     @Test func settingsOutOfRangeMoveToTheNearestInRange() {

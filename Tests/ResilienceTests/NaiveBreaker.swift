@@ -65,7 +65,7 @@ struct NaiveBreaker {
     }
 
     mutating func record(_ call: Int, _ outcome: CircuitBreaker.Outcome, at now: MonotonicTime) {
-        guard isCurrent(call), calls[call].recorded == nil, !calls[call].isLost else { return }
+        guard isCurrent(call), calls[call].recorded == nil else { return }
         let isSlow = settings.slowCallDuration.map { now - calls[call].started > $0 } ?? false
         let result = Seen(time: now, outcome: outcome, isSlow: isSlow)
         calls[call].recorded = result

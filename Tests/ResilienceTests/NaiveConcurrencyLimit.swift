@@ -77,6 +77,7 @@ struct NaiveConcurrencyLimit {
     mutating func reconfigure(_ settings: ConcurrencyLimit.Configuration) {
         self.settings = settings
         become(estimate)
+        if let last = steps.popLast() { steps.append(min(max(last, settings.minimumLimit), settings.maximumLimit)) }
     }
 
     private mutating func adapt(_ median: Duration?, _ drops: Double, at now: MonotonicTime) {
@@ -103,9 +104,9 @@ struct NaiveConcurrencyLimit {
             if let median, let baseline {
                 gradient = min(1, max(0.5, settings.tolerance * baseline.seconds / max(median.seconds, 1e-9)))
             }
-            if !isFirst, gradient < 1 || drops > 0 { isRising = false }
+            if gradient < 1 || drops > 0 { isRising = false }
             let target = estimate * gradient * (1 - drops / 2) + estimate.squareRoot() * (1 - drops)
-            if !isFirst {
+            if !isFirst || drops > 0 {
                 become(isRising ? estimate * 2 : estimate + settings.smoothing * (target - estimate))
             }
             let hundred = (baseline ?? .zero) * 100.0

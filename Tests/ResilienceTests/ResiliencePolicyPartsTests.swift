@@ -270,4 +270,16 @@ import Testing
         }
         #expect("\(error)".contains(expected))
     }
+
+    @Test func newSettingsThatMoveTheLimitOrTheBreakerSaySo() async throws {
+        let bench = PolicyBench(.init(loadShedding: .init(initialLimit: 50), breaker: .init(minimumCalls: 1)))
+        await #expect(throws: PolicyBench.Refused.self) {
+            try await bench.policy.run { _ in throw PolicyBench.Refused() }
+        }
+        _ = bench.told()
+        bench.policy.update(.init(loadShedding: .init(initialLimit: 10, maximumLimit: 10)))
+        #expect(bench.told() == ["reconfigured", "limit 10", "breaker open → closed"])
+        bench.policy.update(.init(loadShedding: .init(initialLimit: 10, maximumLimit: 10), breaker: .init()))
+        #expect(bench.told() == ["reconfigured"])
+    }
 }

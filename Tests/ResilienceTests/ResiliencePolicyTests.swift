@@ -251,4 +251,25 @@ struct PolicyBench {
         }
         #expect(error.code == .deadlineExceeded)
     }
+
+    @Test(arguments: [nil, Hedge.Configuration()])
+    func noAttemptBeginsAfterAWaitThatTookTooLong(_ hedge: Hedge.Configuration?) async throws {
+        let time = JumpingTime(overshoot: .seconds(2))
+        let policy = ResiliencePolicy(
+            "payment",
+            .init(deadline: .seconds(1), retry: patient, hedge: hedge, breaker: .init(minimumCalls: 2)), on: time.source
+        )
+        let attempts = Locked(0)
+        let error = try await #require(throws: ResilienceError.self) {
+            try await policy.run(.safe) { _ in
+                attempts.withLock { $0 += 1 }
+                throw PolicyBench.Refused()
+            }
+        }
+        #expect(error.code == .deadlineExceeded && error.cause is PolicyBench.Refused)
+        #expect(attempts.withLock { $0 } == 1)
+        let snapshot = policy.snapshot()
+        #expect(snapshot.breaker == .closed, "the callee is not to blame")
+        #expect(snapshot.counts.rejected(by: .deadline) == 1 && snapshot.counts.underWay == 0)
+    }
 }

@@ -100,4 +100,13 @@ import Testing
         #expect(abs(mean - (jitter == .full ? 1 : 2)) < 0.06)
         #expect(Set(waits).count > 900)
     }
+
+    @Test(arguments: [RetryPolicy.Jitter.none, .full, .decorrelated])
+    func withoutABaseDelayNobodyEverWaits(_ jitter: RetryPolicy.Jitter) {
+        let policy = RetryPolicy(maxAttempts: .max, baseDelay: .zero, multiplier: 1_000, jitter: jitter)
+        var random = SeededRandom(seed: 1)
+        for attempt in [1, 2, 104, 1_025, 1_000_000] {
+            #expect(policy.delay(afterAttempt: attempt, using: &random) == .zero)
+        }
+    }
 }

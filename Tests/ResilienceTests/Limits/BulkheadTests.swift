@@ -237,6 +237,29 @@ import Testing
         #expect(bulkhead.running == 4)
     }
 
+    /// Two threads at once, with nothing between: one gives back, the other takes places away.
+    @Test func aPlaceThatComesBackWhileThereBecomeFewerIsNotLost() async throws {
+        func settings(_ places: Int) -> Bulkhead.Configuration {
+            Bulkhead.Configuration(maxConcurrent: places, maxWaiting: 0, maxWait: .zero)
+        }
+        let bulkhead = Bulkhead(configuration: settings(6))
+        await withTaskGroup { group in
+            group.addTask {
+                for _ in 0..<2_000_000 {
+                    var taken = 0
+                    while taken < 3, bulkhead.tryAcquire() { taken += 1 }
+                    for _ in 0..<taken { bulkhead.release() }
+                }
+            }
+            group.addTask {
+                for round in 0..<2_000_000 { bulkhead.reconfigure(settings(round.isMultiple(of: 2) ? 1 : 6)) }
+            }
+        }
+        #expect(bulkhead.running == 0)
+        for _ in 0..<6 { #expect(bulkhead.tryAcquire()) }
+        #expect(!bulkhead.tryAcquire())
+    }
+
     /// Many tasks that come, wait, give up and leave in any order: no place is ever lost or taken twice.
     @Test(arguments: 1...10 as ClosedRange<UInt64>) func placesAreNeitherLostNorTakenTwice(_ seed: UInt64) async throws
     {

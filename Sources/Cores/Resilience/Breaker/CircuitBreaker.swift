@@ -37,6 +37,8 @@ public struct CircuitBreaker: Sendable {
         let probe: UInt64?
         /// Tells how long the call took.
         let started: MonotonicTime
+
+        var isFirstProbe: Bool { probe == Probes.first }
     }
 
     /// A change of state, for logs and metrics.

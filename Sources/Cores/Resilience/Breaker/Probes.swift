@@ -14,14 +14,18 @@ struct Probes: Sendable {
 
     /// How many outcomes are asked for.
     var limit: Int
-    /// After this long without an outcome a probe counts as lost. Without it, callers that hang or forget their permit
-    /// would keep the breaker half-open for ever.
+    /// After this long without an outcome a probe loses its place to another. Without it, callers that forget their permit
+    /// would keep the breaker half-open for ever. Its outcome still counts, or a callee that needs longer would do so.
     var patience: Duration
     /// The probes with an outcome.
     private(set) var ended = CircuitBreaker.Counts.zero
     /// Oldest first; never more than the highest limit there was.
     private var started: [Probe] = []
-    private var nextID: UInt64 = 0
+    /// Those that lost their place and may yet have an outcome; of more than these the oldest are forgotten.
+    private var overdue: [UInt64] = []
+    private static let mostOverdue = 1_000
+    private var lastID: UInt64 = 0
+    static let first: UInt64 = 1
 
     init(limit: Int, patience: Duration) {
         self.limit = limit
@@ -36,7 +40,7 @@ struct Probes: Sendable {
         !isFull || nextPlace(at: now) == .zero
     }
 
-    /// How long until the oldest probe counts as lost; never negative.
+    /// How long until the oldest probe loses its place; never negative.
     func nextPlace(at now: MonotonicTime) -> Duration {
         guard let oldest = started.first else { return .zero }
         return max(oldest.started + patience - now, .zero)
@@ -46,17 +50,24 @@ struct Probes: Sendable {
     mutating func start(at now: MonotonicTime) -> UInt64? {
         if isFull {
             guard nextPlace(at: now) == .zero else { return nil }
-            started.removeFirst()
+            // When the limit was lowered meanwhile, there may be no place to take over.
+            if !started.isEmpty { overdue.append(started.removeFirst().id) }
+            if overdue.count > Self.mostOverdue { overdue.removeFirst() }
         }
-        nextID += 1
-        started.append(Probe(id: nextID, started: now))
-        return nextID
+        lastID += 1
+        started.append(Probe(id: lastID, started: now))
+        return lastID
     }
 
-    /// False when the probe is not out: its outcome came before, or too late.
+    /// False when the probe is not out: its outcome came before.
     mutating func finish(_ id: UInt64, _ outcome: CircuitBreaker.Outcome, slow: Bool) -> Bool {
-        guard let index = started.firstIndex(where: { $0.id == id }) else { return false }
-        started.remove(at: index)
+        if let index = started.firstIndex(where: { $0.id == id }) {
+            started.remove(at: index)
+        } else if let index = overdue.firstIndex(of: id) {
+            overdue.remove(at: index)
+        } else {
+            return false
+        }
         if outcome != .ignored {
             ended += CircuitBreaker.Counts(calls: 1, failures: outcome == .failure ? 1 : 0, slow: slow ? 1 : 0)
         }

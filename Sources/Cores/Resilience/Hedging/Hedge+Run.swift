@@ -66,8 +66,10 @@ extension Locked where State == Hedge {
                     return value
                 case .failed(let error):
                     running -= 1
-                    failure = failure ?? error
-                    guard running > 0, isFailure(error) else { throw isFailure(error) ? failure ?? error : error }
+                    let hasFailed = error is PolicyRejection || isFailure(error)
+                    // One that was not let begin says less than one that failed.
+                    if failure == nil || failure is PolicyRejection { failure = error }
+                    guard running > 0, hasFailed else { throw hasFailed ? failure ?? error : error }
                 }
             }
             throw failure ?? CancellationError()

@@ -58,6 +58,10 @@ public final class Bulkhead: Sendable {
         if lent.giveBack() { return }
         hand(
             to: change { state in
+                guard lent.count < state.running else {
+                    assertionFailure("a bulkhead was left more often than entered")
+                    return nil
+                }
                 if lent.takeLull() { state.forgetPace() }
                 return state.release(at: time.now())
             })

@@ -24,14 +24,11 @@ struct LentPlaces: ~Copyable, Sendable {
         return false
     }
 
-    /// - Returns: false when all places are taken, and somebody may wait for this one.
+    /// - Returns: false when somebody may wait for this one, or when every place seems to be free already. As these are two
+    ///   numbers, read one after the other, only whoever holds the lock can tell.
     func giveBack() -> Bool {
         var seen = free.load(ordering: .acquiring)
-        while seen > 0 {
-            guard seen < all.load(ordering: .relaxed) else {
-                assertionFailure("a bulkhead was left more often than entered")
-                return true
-            }
+        while seen > 0, seen < all.load(ordering: .relaxed) {
             if move(&seen, by: 1) {
                 if !hadLull.load(ordering: .relaxed) { hadLull.store(true, ordering: .relaxed) }
                 return true

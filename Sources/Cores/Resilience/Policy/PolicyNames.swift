@@ -30,6 +30,12 @@ struct PolicyNames: Sendable {
         fallback = "\(policy) fallback"
     }
 
+    /// Whether an error is this policy's own: it ended an attempt that had no answer in time.
+    func areOf(_ error: any Error) -> Bool {
+        guard let policy = (error as? ResilienceError)?.policy else { return false }
+        return policy == attemptTimeout || policy == deadline
+    }
+
     /// What an attempt threw in truth, of which its body threw `cause`.
     func error(
         of call: PolicyCall, _ lateness: PolicyCall.Lateness, _ cause: (any Error)?, at now: MonotonicTime

@@ -3,10 +3,11 @@ import ApusPrimitives
 extension PolicyState {
     /// Replaces the settings; a part that stays on keeps what it knows, one that is switched on begins anew.
     ///
-    /// - Returns: the change of the breaker's state that this caused.
+    /// - Returns: the change of the breaker's state that this caused, and the limit of the load shedding if it is another.
     mutating func reconfigure(
         _ next: ResiliencePolicy.Configuration, on time: TimeSource, at now: MonotonicTime
-    ) -> CircuitBreaker.Transition? {
+    ) -> (transition: CircuitBreaker.Transition?, limit: Int?) {
+        let before = (state: breaker.part?.state(at: now), limit: limit.part?.limit)
         rateLimit.update(next.rateLimit) {
             RateLimiter(names.rateLimit, configuration: $0)
         } change: {
@@ -39,7 +40,10 @@ extension PolicyState {
         } change: {
             transition = $0.reconfigure($1, at: now)
         }
-        return transition
+        if breaker.part == nil, let state = before.state, state != .closed {
+            transition = CircuitBreaker.Transition(from: state, to: .closed)
+        }
+        return (transition, limit.part?.limit == before.limit ? nil : limit.part?.limit)
     }
 }
 

@@ -71,7 +71,7 @@ struct PolicyState: Sendable {
     mutating func admit(_ call: inout PolicyCall, at now: MonotonicTime) -> PolicyRejection? {
         counts.admitted += 1
         if call.retry != nil { budget.part?.recordCall(at: now) }
-        return call.hedge == nil ? beginAttempt(&call, at: now) : nil
+        return beginAttempt(&call, at: now)
     }
 
     /// The caller went away before the call was admitted.
@@ -89,8 +89,13 @@ struct PolicyState: Sendable {
         return leavePlace(call.place, .ignored, at: now)
     }
 
-    /// The next attempt begins, unless a breaker refuses it.
+    /// The next attempt begins, unless the wait for it took too long or a breaker refuses it.
     mutating func beginAttempt(_ call: inout PolicyCall, at now: MonotonicTime) -> PolicyRejection? {
+        if let deadline = call.deadline, deadline.hasPassed(at: now) {
+            return tooLate(deadline, at: now, after: call.failure)
+        }
+        // Each call of a hedge asks the breakers.
+        guard call.hedge == nil else { return nil }
         do throws(PolicyRejection) {
             call.leave = try askBreakers(after: call.failure, at: now)
         } catch {
@@ -102,7 +107,7 @@ struct PolicyState: Sendable {
 
     /// - Parameter failure: of the attempt before.
     mutating func askBreakers(
-        after failure: (any Error)? = nil, at now: MonotonicTime
+        after failure: (any Error)?, at now: MonotonicTime
     ) throws(PolicyRejection) -> PolicyCall.BreakerLeave {
         var leave = PolicyCall.BreakerLeave()
         do throws(ResilienceError) {
@@ -191,8 +196,10 @@ struct PolicyState: Sendable {
         return PolicyRejection(part: part, error: error)
     }
 
-    private mutating func tooLate(_ deadline: Deadline, at now: MonotonicTime) -> PolicyRejection {
-        var error = deadline.error(at: now)
+    private mutating func tooLate(
+        _ deadline: Deadline, at now: MonotonicTime, after failure: (any Error)? = nil
+    ) -> PolicyRejection {
+        var error = deadline.error(at: now, cause: failure)
         error.policy = names.deadline
         return reject(.deadline, error)
     }

@@ -9,15 +9,22 @@ extension ResiliencePolicy {
         _ call: PolicyCall, _ safety: RetrySafety, _ isFailure: @Sendable (any Error) -> Bool,
         _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Value {
-        guard let hedge = call.hedge, safety != .never else { return try await single(call, 1, isFailure, body) }
-        return try await hedge.run(
-            on: time, isFailure: isFailure,
-            onExtraCall: { number in
-                state.withLock { $0.counts.hedges += 1 }
-                report(.hedged(call: number))
-            },
-            { try await single(call, $0, isFailure, body) })
+        do {
+            guard let hedge = call.hedge, safety != .never else { return try await single(call, 1, isFailure, body) }
+            // The policy's own verdicts are no answers of the callee, whatever `isFailure` makes of them.
+            return try await hedge.run(
+                on: time, isFailure: { names.areOf($0) || isFailure($0) },
+                onExtraCall: { number in
+                    state.withLock { $0.counts.hedges += 1 }
+                    report(.hedged(call: number))
+                },
+                { try await single(call, $0, isFailure, body) })
+        } catch let rejection as PolicyRejection {
+            throw rejection.error
+        }
     }
+
+    /// - Throws: a `PolicyRejection` when it did not begin.
 
     private func single<Value: Sendable>(
         _ call: PolicyCall, _ number: Int, _ isFailure: @Sendable (any Error) -> Bool,
@@ -31,8 +38,9 @@ extension ResiliencePolicy {
             }
         } catch {
             report(.rejected(by: error.part, error.error))
-            throw error.error
+            throw error
         }
+        reportProbing(leave)
         let attempt = Attempt(number: call.attempts, hedge: number)
         let cutOff = call.hedgedCutOff(at: start)
         var cause: (any Error)?

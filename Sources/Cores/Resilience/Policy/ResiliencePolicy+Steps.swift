@@ -77,10 +77,11 @@ extension ResiliencePolicy {
             do { try await time.sleep(for: wait) } catch { throw ended(&call, .cancelled, at: time.now(), error) }
             now = time.now()
         }
-        if call.hedge == nil, let refusal = state.withLock({ $0.beginAttempt(&call, at: now) }) {
+        if let refusal = state.withLock({ $0.beginAttempt(&call, at: now) }) {
             report(.rejected(by: refusal.part, refusal.error))
             throw ended(&call, .failed, at: now, refusal.error)
         }
+        reportProbing(call.leave)
         return call.begin(at: now)
     }
 
@@ -173,10 +174,17 @@ extension ResiliencePolicy {
             report(.rejected(by: refusal.part, refusal.error))
             throw ended(&call, .failed, at: now, refusal.error)
         }
+        reportProbing(call.leave)
         return call.begin(at: now)
     }
 
-    private func limited(_ limit: Int?) {
+    /// The first probe's leave is when an open breaker turned half-open.
+    func reportProbing(_ leave: PolicyCall.BreakerLeave) {
+        guard onEvent != nil, let permit = leave.breaker?.permit, permit.isFirstProbe else { return }
+        report(.breakerChanged(CircuitBreaker.Transition(from: .open(until: permit.started), to: .halfOpen)))
+    }
+
+    func limited(_ limit: Int?) {
         if let limit { report(.limitChanged(to: limit)) }
     }
 }

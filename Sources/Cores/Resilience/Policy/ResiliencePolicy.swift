@@ -41,14 +41,15 @@ public final class ResiliencePolicy: Sendable {
     /// tokens, limits), within its new bounds; one that is switched on begins anew. Calls under way finish as they began.
     public func update(_ configuration: Configuration) {
         let now = time.now()
-        let (transition, settings) = state.withLock { state in
+        let (changed, settings) = state.withLock { state in
             (state.reconfigure(configuration, on: time, at: now), state.settings)
         }
         // A part that has just been made is set so already.
         if let bulkhead = configuration.bulkhead { settings.bulkhead?.reconfigure(bulkhead) }
         if let hedge = configuration.hedge { settings.hedge?.withLock { $0.reconfigure(hedge, at: now) } }
         report(.reconfigured)
-        if let transition { report(.breakerChanged(transition)) }
+        limited(changed.limit)
+        if let transition = changed.transition { report(.breakerChanged(transition)) }
     }
 
     /// What a person does with the breaker.

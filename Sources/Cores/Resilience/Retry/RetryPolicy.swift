@@ -60,6 +60,7 @@ public struct RetryPolicy: Hashable, Sendable {
     }
 
     private func backoff(afterAttempt n: Int) -> Duration {
+        guard baseDelay > .zero else { return .zero }
         let limit = maxDelay.nanoseconds
         let delay = Double(baseDelay.nanoseconds) * power(multiplier, max(n, 1) - 1)
         return delay < Double(limit) ? .nanoseconds(Int64(delay)) : .nanoseconds(limit)

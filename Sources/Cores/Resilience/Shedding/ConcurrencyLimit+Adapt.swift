@@ -17,8 +17,8 @@ extension ConcurrencyLimit {
         if let probe {
             endProbe(probe, median, at: now)
         } else if isBusy {
-            // Where there may be a queue already, nothing follows from the first latency.
-            if baseline != nil { move(towards: median) }
+            // Where there may be a queue already, nothing follows from the first latency, but from what was dropped.
+            if baseline != nil || window.dropShare > 0 { move(towards: median) }
             if baseline == nil || isProbeDue(at: now) { beginProbe() }
         } else {
             observe(median, at: now)
@@ -89,7 +89,11 @@ extension ConcurrencyLimit {
     }
 
     mutating func set(_ value: Double) {
-        estimate = min(max(value, Double(configuration.minimumLimit)), Double(configuration.maximumLimit))
+        estimate = bounded(value)
         highest = max(highest, estimate)
+    }
+
+    func bounded(_ value: Double) -> Double {
+        min(max(value, Double(configuration.minimumLimit)), Double(configuration.maximumLimit))
     }
 }

@@ -29,10 +29,11 @@ extension Locked where State == ConcurrencyLimit {
 }
 
 extension ConcurrencyLimit.Outcome {
-    /// A passed deadline and an overload further on drop the request; any other error is ignored.
+    /// A passed deadline, an attempt that had no answer in time and an overload further on drop the request; any other error
+    /// is ignored.
     public static func of(_ error: any Error) -> Self {
         switch (error as? ResilienceError)?.code {
-        case .deadlineExceeded, .overloaded: .dropped
+        case .deadlineExceeded, .attemptTimedOut, .overloaded: .dropped
         default: .ignored
         }
     }

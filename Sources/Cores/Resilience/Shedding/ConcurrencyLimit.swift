@@ -52,7 +52,7 @@ public struct ConcurrencyLimit: Sendable {
     /// A measurement of the latency without a queue.
     struct Probe: Sendable {
         let number: UInt64
-        let limit: Int
+        var limit: Int
         /// The latency before the limit was lowered, and at the last lower limit.
         let loaded: Duration?
         let last: Duration?
@@ -145,6 +145,9 @@ public struct ConcurrencyLimit: Sendable {
     public mutating func reconfigure(_ configuration: Configuration, at now: MonotonicTime) {
         self.configuration = configuration
         set(estimate)
+        guard var probe else { return }
+        probe.limit = Int(bounded(Double(probe.limit)))
+        self.probe = probe
     }
 
     func refusal(_ priority: RequestPriority) -> ResilienceError {
