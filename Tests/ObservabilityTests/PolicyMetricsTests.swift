@@ -66,15 +66,25 @@ import Testing
         let lines = Locked<[String]>([])
         var logger = Logger(label: "test") { _ in LineHandler(lines: lines) }
         logger.logLevel = .info
-        let policy = policy(.init(breaker: .init(minimumCalls: 1)), logger: logger)
+        let time = ManualTime()
+        let policy = policy(.init(breaker: .init(minimumCalls: 1, openFor: .seconds(5))), logger: logger, on: time)
         _ = try? await policy.run { _ in throw Refused() }
         expect(#"apus_policy_breaker_state{policy="payment"} 2"#)
+        time.advance(by: .seconds(5))
+        try await policy.run { _ in }
+        expect(#"apus_policy_breaker_state{policy="payment"} 1"#)
         policy.update(.off)
-        expect(#"apus_policy_reconfigurations_total{policy="payment"} 1"#)
-        #expect(
-            lines.withLock { $0 } == [
-                "warning a breaker changed its state payment", "info a policy has new settings payment",
-            ])
+        expect(
+            #"apus_policy_breaker_state{policy="payment"} 0"#,
+            #"apus_policy_reconfigurations_total{policy="payment"} 1"#)
+        let change = "warning a breaker changed its state payment"
+        #expect(lines.withLock { $0 } == [change, change, "info a policy has new settings payment", change])
+    }
+
+    @Test func theLimitIsAGauge() {
+        let policy = policy(.init(loadShedding: .init()))
+        policy.update(.init(loadShedding: .init(maximumLimit: 20)))
+        expect(#"apus_policy_limit{policy="payment"} 20"#)
     }
 
     private struct LineHandler: LogHandler {

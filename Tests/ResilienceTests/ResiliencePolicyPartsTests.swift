@@ -252,6 +252,7 @@ import Testing
             """
         let read = try JSONDecoder().decode(Configuration.self, from: Data(text.utf8))
         #expect(read.deadline == .seconds(2) && read.rateLimit?.permits == 5 && read.retry?.maxAttempts == 2)
+        #expect(read.retry?.baseDelay == .milliseconds(100) && read.retry?.jitter == .full, "as in the standard")
         #expect(read.bulkhead == nil && read.hedge == Hedge.Configuration() && read.attemptTimeout == nil)
         #expect(read.breaker == Configuration.standard.breaker)
         #expect(try JSONDecoder().decode(Configuration.self, from: JSONEncoder().encode(read)) == read)

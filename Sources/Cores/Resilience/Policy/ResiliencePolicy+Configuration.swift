@@ -1,7 +1,8 @@
 extension ResiliencePolicy {
     /// Which parts a policy has, and how each is set. A part that is nil is off.
     ///
-    /// In JSON a part that is absent is as in `standard`, `false` switches it off and `true` on with its own defaults:
+    /// In JSON a part that is absent is as in `standard`, `false` switches it off and `true` on with its defaults, which are
+    /// also those of members that are absent in it:
     ///
     /// ```json
     /// {"deadlineMilliseconds": 2000, "retry": {"maxAttempts": 2}, "breaker": false}
@@ -77,7 +78,7 @@ extension ResiliencePolicy.Configuration: Codable {
         loadShedding = try fields.part(
             .loadShedding, standard: ConcurrencyLimit.Configuration(), absent: standard.loadShedding)
         bulkhead = try fields.part(.bulkhead, standard: Bulkhead.Configuration(), absent: standard.bulkhead)
-        retry = try fields.part(.retry, standard: Self.standardRetry, absent: standard.retry)
+        retry = try fields.part(.retry, standard: StandardRetry(), absent: StandardRetry())?.policy
         retryBudget = try fields.part(
             .retryBudget, standard: RetryBudget.Configuration(), absent: standard.retryBudget)
         hedge = try fields.part(.hedge, standard: Hedge.Configuration(), absent: standard.hedge)
@@ -86,6 +87,17 @@ extension ResiliencePolicy.Configuration: Codable {
             .adaptiveBreaker, standard: AdaptiveBreaker.Configuration(), absent: standard.adaptiveBreaker)
         attemptTimeout = try fields.optionalMilliseconds(
             .attemptTimeoutMilliseconds, in: Self.durations, absent: standard.attemptTimeout)
+    }
+
+    /// What is absent in the policy's retry is as in `standard`, and not as in a retry by itself.
+    private struct StandardRetry: Decodable {
+        var policy = ResiliencePolicy.Configuration.standardRetry
+
+        init() {}
+
+        init(from decoder: any Decoder) throws {
+            policy = try RetryPolicy(from: decoder, standard: policy)
+        }
     }
 
     public func encode(to encoder: any Encoder) throws {

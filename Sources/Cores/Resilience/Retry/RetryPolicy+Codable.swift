@@ -5,7 +5,11 @@ extension RetryPolicy: Codable {
 
     /// - Throws: `DecodingError` that names the setting, its value and what would be right.
     public init(from decoder: any Decoder) throws {
-        let standard = RetryPolicy.classic
+        try self.init(from: decoder, standard: .classic)
+    }
+
+    /// - Parameter standard: has the members that are absent.
+    init(from decoder: any Decoder, standard: RetryPolicy) throws {
         let fields = try StrictFields<CodingKeys>(decoder)
         let base = try fields.milliseconds(.baseDelayMilliseconds, default: standard.baseDelay)
         self.init(
