@@ -270,4 +270,35 @@ import Testing
             try await harness.expectQuiet()
         }
     }
+
+    @Test func anInstanceThatGaveUpForAHurriedClientIsNotToBlame() async throws {
+        let server = try await ScriptedServer.start { _ in .status(504) }
+        try await Harness.run(servers: [server, server]) { harness in
+            for _ in 0..<30 {
+                let response = try await harness.get("/api", headers: "apus-timeout-ms: 50\r\n")
+                #expect(response.status == 504)
+            }
+            #expect(!harness.metrics.exposition().contains("ejections"))
+            try await harness.expectQuiet()
+        }
+    }
+
+    /// A dependency that all share may be slow: only instances that cannot be reached are left out beyond a share.
+    @Test func deadlinesEjectNoMoreThanAShareOfTheInstances() async throws {
+        var servers: [ScriptedServer] = []
+        for id in ["a", "b", "c", "d", "e"] { servers.append(try await ScriptedServer.start(id: id) { _ in .silence }) }
+        try await Harness.run(
+            routes: [GatewayRoute(.prefix("/api"), to: "api", timeout: .milliseconds(20))], servers: servers,
+            changing: {
+                $0.ejection = OutlierConfiguration(baseEjection: .seconds(300), maxEjection: .seconds(300))
+            }
+        ) { harness in
+            for _ in 0..<60 {
+                let response = try await harness.get("/api")
+                #expect(response.status == 504)
+            }
+            #expect(harness.metrics.exposition().contains("apus_gateway_ejections_total{service=\"api\"} 2\n"))
+            try await harness.expectQuiet()
+        }
+    }
 }

@@ -77,4 +77,15 @@ import Testing
             #expect(error?.extensions["policy"] == "circuit-breaker")
         }
     }
+
+    /// The instance often sees the caller's deadline pass before the caller does.
+    @Test func `an instance that gave up for a hurried caller is not to blame`() async throws {
+        let server = try await StubServer.start("one") { _ in .problem(504) }
+        try await ClientBench.run([server], time: ManualTime().source, changing: Self.sensitive) { bench in
+            for _ in 0..<20 {
+                let answer = try await bench.send("GET", timeout: .milliseconds(100))
+                #expect(answer.status == 504)
+            }
+        }
+    }
 }

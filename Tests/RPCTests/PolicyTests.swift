@@ -45,4 +45,47 @@ import Testing
             _ = try await bench.get()
         }
     }
+
+    @Test func `an attempt that times out is made again elsewhere if it may be, and else is a 504`() async throws {
+        func impatient(_ settings: inout ServiceClientSettings) {
+            settings.policy.attemptTimeout = .milliseconds(50)
+            settings.outliers = OutlierConfiguration(consecutiveFailures: 1_000_000)
+            settings.breaker = .init(minimumCalls: 1_000)
+        }
+        let silent = try await StubServer.start("silent") { _ in .silence }
+        let good = try await StubServer.start("good") { _ in .json("{}") }
+        try await ClientBench.run([silent, good], changing: impatient) { bench in
+            for _ in 0..<10 {
+                let answer = try await bench.send("GET")
+                #expect(answer.status == 200)
+            }
+            #expect(silent.calls.count > 0)
+        }
+        let alone = try await StubServer.start("alone") { _ in .silence }
+        try await ClientBench.run([alone], changing: impatient) { bench in
+            let write = await #expect(throws: Problem.self) { try await bench.send("POST") }
+            #expect(write?.status == 504, "it may have been carried out")
+            #expect(alone.calls.count == 1)
+            let read = await #expect(throws: Problem.self) { try await bench.send("GET") }
+            #expect(read?.status == 504)
+            #expect(alone.calls.count == 4)
+        }
+    }
+
+    @Test func `the only instance is not asked again before it wants to be`() async throws {
+        let busy = try await StubServer.start("busy") { _ in .problem(503, headers: [("retry-after", "3600")]) }
+        try await ClientBench.run([busy]) { bench in
+            let answer = try await bench.send("GET")
+            #expect(answer.status == 503)
+            #expect(busy.calls.count == 1)
+        }
+        let good = try await StubServer.start("good") { _ in .json("{}") }
+        let full = try await StubServer.start("full") { _ in .problem(503, headers: [("retry-after", "3600")]) }
+        try await ClientBench.run([full, good]) { bench in
+            for _ in 0..<10 {
+                let answer = try await bench.send("GET")
+                #expect(answer.status == 200)
+            }
+        }
+    }
 }

@@ -272,4 +272,24 @@ struct PolicyBench {
         #expect(snapshot.breaker == .closed, "the callee is not to blame")
         #expect(snapshot.counts.rejected(by: .deadline) == 1 && snapshot.counts.underWay == 0)
     }
+
+    @Test(arguments: [100, 499, 500], [nil, Hedge.Configuration()])
+    func aHurriedCallerSaysNothingAboutTheCallee(_ left: Int, _ hedge: Hedge.Configuration?) async throws {
+        let bench = PolicyBench(
+            .init(
+                deadline: .seconds(10), loadShedding: .init(sampleWindow: .milliseconds(1), minimumSamples: 5),
+                hedge: hedge, breaker: .init(minimumCalls: 5), attemptTimeout: .seconds(4)))
+        for _ in 0..<5 {
+            let deadline = Deadline(after: .milliseconds(left), from: bench.time.now)
+            let error = try await #require(throws: ResilienceError.self) {
+                try await deadline.run(on: bench.time.source) {
+                    try await bench.policy.run(.safe) { _ in bench.time.advance(by: .milliseconds(left)) }
+                }
+            }
+            #expect(error.code == .deadlineExceeded)
+        }
+        let snapshot = bench.policy.snapshot()
+        #expect((snapshot.breaker == .closed) == (left < 500))
+        #expect((snapshot.limit == 50) == (left < 500), "\(snapshot.limit ?? 0)")
+    }
 }

@@ -42,7 +42,9 @@ extension ServiceClient {
         let start = time.now()
         do {
             let response = try await exchange(request, with: lease.instance)
-            finish(lease, response.status >= 500 ? .failure : .success)
+            let gaveUp = response.status == 504 && Deadline.current != nil
+            let isHurried = gaveUp && time.now() - start < settings.blameAfter
+            finish(lease, isHurried ? .ignored : response.status >= 500 ? .failure : .success)
             // A 502 or 504 says that the service could not reach another one: the next instance would not either, and
             // repeating at every level multiplies the load.
             guard response.status == 503, let problem = response.problem else { return .answer(response) }
@@ -60,7 +62,12 @@ extension ServiceClient {
                 finish(lease, isLate ? .failure : .ignored)
                 throw error
             }
-            finish(lease, .failure, isUnreachable: true)
+            if error as? HTTPClientError == .getConnectionFromPoolTimeout {
+                // It waited for one of our own connections: the instance never saw it.
+                finish(lease, .ignored)
+            } else {
+                finish(lease, .failure, isUnreachable: true)
+            }
             let isSafe = Self.neverSent(error)
             let problem = Problem.badGateway(
                 isSafe ? "\(service) could not be reached." : "The connection to \(service) failed.")

@@ -7,6 +7,8 @@ extension ServiceClient {
     private struct Tries {
         var tried: Set<EndpointTable.Key> = []
         var failure: Attempt.Failure?
+        /// Whose answer the attempt waits for.
+        var last: EndpointTable.Key?
     }
 
     /// The attempts of a call, each on another instance, as the policy of the service allows.
@@ -18,9 +20,10 @@ extension ServiceClient {
             return try await policy.run(
                 request.isRepeatable ? .idempotentByKey : .never,
                 classify: { self.decision(after: $0, of: request, to: service, tries) },
-                isFailure: { $0 is Attempt.Failure }
+                isFailure: { $0 is Attempt.Failure || Self.isTimeout($0) }
             ) { _ in
                 let lease = try self.lease(of: service, tries)
+                tries.withLock { $0.last = lease.key }
                 switch try await self.attempt(request, on: lease) {
                 case .answer(let response): return response
                 case .failure(let failure):
@@ -34,6 +37,9 @@ extension ServiceClient {
         } catch let failure as Attempt.Failure {
             return try failure.result()
         } catch let error as ResilienceError where error.code != .deadlineExceeded {
+            if Self.isTimeout(error) || error.cause.map(Self.isTimeout) ?? false {
+                throw Problem.timeout("\(service) did not answer in time: \(error.message).")
+            }
             guard let failure = error.cause as? Attempt.Failure else { throw Self.refusal(error, of: service) }
             return try failure.result(error.code == .retryBudgetExhausted ? error : nil)
         }
@@ -42,18 +48,30 @@ extension ServiceClient {
     private func decision(
         after error: any Error, of request: ServiceRequest, to service: String, _ tries: Locked<Tries>
     ) -> RetryDecision {
-        guard let failure = error as? Attempt.Failure, failure.isSafe || request.isRepeatable else { return .stop }
-        let tried = tries.withLock { $0.tried }
+        let failure = error as? Attempt.Failure
+        guard failure?.isSafe == true || request.isRepeatable && (failure != nil || Self.isTimeout(error)) else {
+            return .stop
+        }
+        let tried = tries.withLock { tries in
+            if failure == nil, let last = tries.last { tries.tried.insert(last) }
+            return tries.tried
+        }
         let instances = directory.instances(of: service)
         let hasOther = endpoints.withLock { $0.hasOther(than: tried, in: instances, at: time.now()) }
-        return hasOther ? .retryElsewhere : .retry
+        if hasOther { return .retryElsewhere }
+        return failure?.problem.retryAfter.map { .retryAfter($0) } ?? .retry
+    }
+
+    /// The policy gave up waiting for an attempt, which may have been carried out.
+    private static func isTimeout(_ error: any Error) -> Bool {
+        (error as? ResilienceError)?.code == .attemptTimedOut
     }
 
     /// An instance that was not tried yet; when all were, any again.
     private func lease(of service: String, _ tries: Locked<Tries>) throws -> EndpointTable.Lease {
         let seen = tries.withLock { $0 }
         if let lease = try pick(service, besides: seen.tried, after: seen.failure) { return lease }
-        if seen.failure != nil {
+        if !seen.tried.isEmpty {
             tries.withLock { $0.tried = [] }
             if let lease = try pick(service, besides: [], after: seen.failure) { return lease }
         }

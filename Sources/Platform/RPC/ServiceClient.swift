@@ -45,7 +45,8 @@ public final class ServiceClient: Sendable {
         configuration.timeout.connect = .seconds(1)
         // Shorter than what servers allow, or a request would be sent into a connection that is just being closed.
         configuration.connectionPool.idleTimeout = .seconds(20)
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        // More than the standard bulkhead lets through: calls wait there, where it is counted, and not here.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 512
         // Another instance is the better next try.
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)

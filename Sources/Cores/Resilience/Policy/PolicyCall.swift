@@ -6,7 +6,9 @@ struct PolicyCall: Sendable {
     let started: MonotonicTime
     /// When nobody waits for it any more: the earlier one of the caller's deadline and the policy's own.
     private var expires: MonotonicTime?
-    /// The caller's deadline is the earlier one, and cancels this very task.
+    /// The caller's deadline is the earlier one.
+    private var isCallers = false
+    /// And it cancels this very task.
     private(set) var isKept = false
     /// Nil before it came in, and when it is over.
     var settings: PolicySettings?
@@ -22,6 +24,8 @@ struct PolicyCall: Sendable {
     var wait = Duration.zero
     /// Of the breakers, for the present attempt.
     var leave = BreakerLeave()
+    /// When the present attempt began.
+    private(set) var begun: MonotonicTime
     /// When the present attempt is cancelled.
     private(set) var cutOff = CutOff(moment: nil, isOurs: false)
     /// Why the last attempt failed.
@@ -42,6 +46,7 @@ struct PolicyCall: Sendable {
 
     init(at now: MonotonicTime) {
         started = now
+        begun = now
     }
 
     /// - Parameters:
@@ -51,6 +56,7 @@ struct PolicyCall: Sendable {
         let own = time.map { started + $0 }
         if let outer, own.map({ outer.expires <= $0 }) ?? true {
             expires = outer.expires
+            isCallers = true
             isKept = outer.isKeptHere
         } else {
             expires = own
@@ -68,6 +74,7 @@ struct PolicyCall: Sendable {
 
     /// An attempt begins.
     mutating func begin(at now: MonotonicTime) -> Start {
+        begun = now
         if isHedged {
             // Each call of the hedge sees to its own.
             attempts += 1
@@ -126,6 +133,16 @@ struct PolicyCall: Sendable {
         guard let moment = cutOff.moment, now >= moment else { return .inTime }
         return expires.map { now >= $0 } ?? false ? .callTooLate : .attemptTooLate
     }
+
+    /// Whether an attempt that began at `start` was late only because the caller left it so little time: that says nothing
+    /// about the callee.
+    func isHurried(_ lateness: Lateness, since start: MonotonicTime) -> Bool {
+        guard lateness == .callTooLate, isCallers, let expires else { return false }
+        return expires - start < min(attemptTimeout ?? Self.fairTime, Self.fairTime)
+    }
+
+    /// What any callee should need at most: a caller who gives it less has only himself to blame.
+    private static let fairTime = Duration.milliseconds(500)
 
     enum Lateness: Sendable {
         case inTime

@@ -57,7 +57,8 @@ extension ResiliencePolicy {
         let now = time.now()
         let lateness = call.lateness(cutOff, at: now)
         let error = names.error(of: call, lateness, cause, at: now)
-        record(leave, Self.outcome(of: error, lateness, isFailure), lateness, of: call, at: now)
+        let isHurried = call.isHurried(lateness, since: start)
+        record(leave, isHurried ? .ignored : Self.outcome(of: error, lateness, isFailure), lateness, of: call, at: now)
         throw error
     }
 

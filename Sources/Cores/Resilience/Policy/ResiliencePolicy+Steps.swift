@@ -123,10 +123,12 @@ extension ResiliencePolicy {
         } else {
             decision = classify?(error) ?? safety.decision(on: error)
         }
+        let isHurried = call.isHurried(lateness, since: call.begun)
         return PolicyState.Failure(
-            error: error, lateness: lateness, outcome: Self.outcome(of: error, lateness, isFailure),
-            decision: decision, isCancelled: isCancelled,
-            isDropped: lateness != .inTime || ConcurrencyLimit.Outcome.of(error) == .dropped)
+            error: error, lateness: lateness,
+            outcome: isHurried ? .ignored : Self.outcome(of: error, lateness, isFailure), decision: decision,
+            isCancelled: isCancelled,
+            isDropped: !isHurried && (lateness != .inTime || ConcurrencyLimit.Outcome.of(error) == .dropped))
     }
 
     /// The attempt failed.

@@ -112,7 +112,7 @@ final class Exchange {
         if state.phase == .responding { return act(on: state.stalled()) }
         let waitsForClient = !holdsRequest
         let verdict = state.deadlinePassed(waitsForClient: waitsForClient)
-        if case .fail(.timedOut) = verdict, deadlineIsOurs, upstream != nil { record(.unreachable, at: now) }
+        if case .fail(.timedOut) = verdict, deadlineIsOurs, upstream != nil { record(.failure, at: now) }
         act(on: verdict)
     }
 
@@ -153,7 +153,12 @@ final class Exchange {
 
     func responseBegan(_ head: ResponseHead) {
         let now = NIODeadline.now()
-        record(head.status >= 500 ? .failure : .success, at: now)
+        if head.status == 504, !deadlineIsOurs, let endpoint {
+            // The client's haste says nothing about the instance.
+            leave(endpoint, at: now)
+        } else {
+            record(head.status >= 500 ? .failure : .success, at: now)
+        }
         var others = false
         if head.status == 503, state.mayAskAnother, let endpoint {
             others = set.hasAlternative(to: tried + [endpoint], at: now) && mayTryAgain(at: now)
