@@ -25,7 +25,6 @@ extension ResiliencePolicy {
     }
 
     /// - Throws: a `PolicyRejection` when it did not begin.
-
     private func single<Value: Sendable>(
         _ call: PolicyCall, _ number: Int, _ isFailure: @Sendable (any Error) -> Bool,
         _ body: @Sendable (Attempt) async throws -> Value
