@@ -133,6 +133,30 @@ import Testing
         #expect(bench.world.calls.isEmpty)
     }
 
+    /// As after a pause of the whole process: the claims have expired before they were renewed.
+    @Test func aCoordinatorWhoseClaimsExpiredStartsOver() async throws {
+        let bench = try await Bench()
+        let gate = Locked(0)
+        let begun = Locked<[Int64]>([])
+        let saga = blocking(gate, begun: begun)
+        let coordinator = bench.coordinator()
+        coordinator.register(saga)
+        try await whileRunning(coordinator) {
+            for round in 1...3 {
+                let before = begun.withLock { $0.count }
+                try await coordinator.start(saga, id: "s\(round)", state: Trip())
+                try await eventually { begun.withLock { $0.count } == before + 1 }
+                bench.clock.advance(by: .seconds(60))
+                try await eventually { begun.withLock { $0.count } == before + 1 + round }
+            }
+            gate.withLock { $0 = 1 }
+            for round in 1...3 {
+                try await eventually { try await coordinator.status(of: "s\(round)")?.phase == .succeeded }
+            }
+        }
+        #expect(begun.withLock { $0.sorted() } == [1, 1, 1, 2, 2, 2, 3, 3, 4])
+    }
+
     @Test func severalCoordinatorsNeverRunOneSagaTwice() async throws {
         let bench = try await Bench()
         let saga = bench.world.saga()

@@ -44,7 +44,8 @@ extension SagaCoordinator {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await self.renewClaims() }
             group.addTask { await self.keepHouse() }
-            while !isStopping, !Task.isCancelled {
+            // A child that throws cancels the group, and not this task.
+            while !isStopping, !Task.isCancelled, !group.isCancelled {
                 let wakes = await startDue(in: &group)
                 await waitForNews(until: wakes)
             }
@@ -132,7 +133,10 @@ extension SagaCoordinator {
             } catch {
                 logger.warning("could not renew saga claims", metadata: ["error": "\(error)"])
             }
-            if time.now() >= valid, !Task.isCancelled { throw ClaimsExpired() }
+            if time.now() >= valid, !Task.isCancelled {
+                announceNews()
+                throw ClaimsExpired()
+            }
         }
     }
 

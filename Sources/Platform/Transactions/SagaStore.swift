@@ -140,7 +140,8 @@ struct SagaStore: Sendable {
         }
     }
 
-    /// Takes away the claims of earlier runs of this owner, which are gone, and gives stuck sagas another chance.
+    /// To be called while this run works on nothing: takes away the claims of this owner, of this run and of earlier ones,
+    /// which are gone, and gives stuck sagas another chance.
     ///
     /// - Returns: how many claims and how many stuck sagas that were.
     func takeOver(_ names: [String], at now: Int64) async throws -> (claims: Int, stuck: Int) {
@@ -148,7 +149,7 @@ struct SagaStore: Sendable {
             let claims = try connection.execute(
                 """
                 UPDATE apus_sagas SET owner = NULL, run = NULL, due_at_ms = \(now)
-                WHERE owner = \(owner) AND run <> \(run)
+                WHERE owner = \(owner)
                 """)
             let stuck = try connection.execute(
                 """
