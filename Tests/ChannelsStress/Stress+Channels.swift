@@ -85,6 +85,7 @@ func stressSelect(_ random: SeededRandom) async throws {
 }
 
 func stressTicker(_ random: SeededRandom) async throws {
+    let begun = ContinuousClock.now
     let ticker = Ticker(every: .milliseconds(1))
     let end = after(.milliseconds(4))
     let reader = start {
@@ -95,7 +96,9 @@ func stressTicker(_ random: SeededRandom) async throws {
     _ = try await end.receive()
     ticker.reset(every: .milliseconds(2))
     ticker.stop()
-    try check(try await reader.value + ticker.missed <= 100, "more ticks than time")
+    // Whoever runs this may have been held up meanwhile.
+    let most = (ContinuousClock.now - begun) / .milliseconds(1)
+    try check(Double(try await reader.value + ticker.missed) <= most, "more ticks than time")
 }
 
 func stressBroadcast(_ random: SeededRandom) async throws {
