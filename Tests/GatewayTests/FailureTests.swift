@@ -272,8 +272,9 @@ import Testing
     }
 
     @Test func anInstanceThatGaveUpForAHurriedClientIsNotToBlame() async throws {
-        let server = try await ScriptedServer.start { _ in .status(504) }
-        try await Harness.run(servers: [server, server]) { harness in
+        let one = try await ScriptedServer.start(id: "one") { _ in .status(504) }
+        let other = try await ScriptedServer.start(id: "other") { _ in .status(504) }
+        try await Harness.run(servers: [one, other]) { harness in
             for _ in 0..<30 {
                 let response = try await harness.get("/api", headers: "apus-timeout-ms: 50\r\n")
                 #expect(response.status == 504)
