@@ -3,12 +3,13 @@
 
 usage: Benchmarks/resilience.py [--rounds N] [--operations N] [--only ROW,…] [--programs FOLDER] [--into FILE]
 
-Everything runs on this machine in one go, the two alternating in every round. Each figure is the median of the rounds:
-nanoseconds a call, and allocations; in brackets the least, because whatever else uses the machine's cores only adds. Ends with 1
-when a row that must not allocate does.
+Everything runs on this machine in one go, the two alternating in every round, in slices of 2,500 calls. Each figure is the median
+of nanoseconds a call over those slices, one in forty, that lie between the shortest runs of a yardstick, a piece of work that is
+always the same: then nobody else used the core, as a neighbour on the same host does, who shares its units. In brackets the
+median of all slices. Ends with 1 when a row that must not allocate does.
 
 --programs FOLDER   has `resilience-benchmark` and `goresilience` ready; without it they are built here, with what
-                    `scripts/prepare bench` installs.
+                    `scripts/prepare bench` installs; both are linked statically, as Go always is.
 --into FILE         replaces the table between the marks in FILE too.
 """
 
@@ -35,7 +36,9 @@ START, END = "<!-- table: Benchmarks/resilience.py -->", "<!-- end of the table 
 
 
 def build():
-    command = ["swift", "build", "-c", "release", "--package-path", HERE, "--scratch-path", os.path.join(HERE, ".build")]
+    # A folder of its own, because the other benchmarks are not linked so.
+    command = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--package-path", HERE, "--scratch-path",
+               os.path.join(HERE, ".build", "static")]
     subprocess.run(command + ["--product", "resilience-benchmark"], check=True, stdout=sys.stderr)
     shown = subprocess.run(command + ["--show-bin-path"], check=True, capture_output=True, text=True).stdout.strip()
     environment = os.environ | {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": ""}
@@ -45,21 +48,39 @@ def build():
 
 
 def run(programs, program, row, operations):
-    text = subprocess.run([os.path.join(programs, program), row, str(operations)], check=True, capture_output=True,
-                          text=True, timeout=120).stdout.split()
-    return float(text[1]), float(text[2])
+    """The allocations a call, and for each slice its yardstick and its nanoseconds a call."""
+    allocations, *slices = subprocess.run([os.path.join(programs, program), row, str(operations)], check=True,
+                                          capture_output=True, text=True, timeout=120).stdout.splitlines()
+    figures = (map(float, line.split()) for line in slices)
+    return float(allocations), [(yardstick, took) for took, yardstick in figures]
 
 
-def summary(figures):
-    """The median time and the least, as a cell of the table; the median time; the median of allocations."""
-    times, allocations = zip(*figures)
-    median = statistics.median(times)
-    return f"{median:,.0f} ({min(times):,.0f})", median, statistics.median(allocations)
+class Row:
+    """What the rounds measured of one program."""
+
+    def __init__(self, runs):
+        self.allocations = statistics.median(allocations for allocations, _ in runs)
+        slices = sorted(one for _, slices in runs for one in slices)
+        quiet = slices[:max(len(slices) // 40, 1)]
+        self.time = statistics.median(took for _, took in quiet)
+        self.every_time = statistics.median(took for _, took in slices)
+        self.yardstick = statistics.median(yardstick for yardstick, _ in quiet)
+        self.every_yardstick = statistics.median(yardstick for yardstick, _ in slices)
+
+    @property
+    def cells(self):
+        return f" {self.time:,.0f} ({self.every_time:,.0f}) | {self.allocations:.1f} |"
+
+
+def yardsticks(rows):
+    quiet, every = (statistics.median(figures) / 1000 for figures in
+                    zip(*((row.yardstick, row.every_yardstick) for row in rows)))
+    return f"{quiet:.0f} ({every:.0f}) µs"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--operations", type=int, default=100_000)
     parser.add_argument("--only", default=",".join(ROWS))
     parser.add_argument("--programs")
@@ -76,17 +97,18 @@ def main():
             ours[row].append(run(programs, "resilience-benchmark", row, arguments.operations))
             if row not in PEERLESS:
                 theirs[row].append(run(programs, "goresilience", row, arguments.operations))
+    ours, theirs = ({row: Row(runs) for row, runs in all.items() if runs} for all in (ours, theirs))
     for row in rows:
-        cell, time, allocations = summary(ours[row])
-        cells = f"| {ROWS[row]} | {cell} | {allocations:.1f} |"
-        if theirs[row]:
-            cell, peer, peers_allocations = summary(theirs[row])
-            cells += f" {cell} | {peers_allocations:.1f} | {time / peer:.2f} |"
+        cells = f"| {ROWS[row]} |{ours[row].cells}"
+        if row in theirs:
+            cells += f"{theirs[row].cells} {ours[row].time / theirs[row].time:.2f} |"
         else:
             cells += " | | |"
         lines.append(cells)
-        if row not in ALLOCATES and allocations > 0.01:
-            failures.append(f"{row}: {allocations} allocations a call")
+        if row not in ALLOCATES and ours[row].allocations > 0.01:
+            failures.append(f"{row}: {ours[row].allocations} allocations a call")
+    lines += ["", "The yardstick took " + " and ".join(
+        f"{yardsticks(all.values())} in {name}" for name, all in (("Swift", ours), ("Go", theirs)) if all) + "."]
     table = "\n".join(lines)
     print(table)
     if arguments.into:

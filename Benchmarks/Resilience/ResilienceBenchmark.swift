@@ -1,10 +1,13 @@
 import Allocations
 import ApusResilience
 
-/// `resilience-benchmark ROW OPERATIONS` measures a policy around a call that does nothing, and prints a line: nanoseconds and
-/// allocations a call. `Benchmarks/resilience.py` runs it, alternating with Go.
+/// `resilience-benchmark ROW OPERATIONS` measures a policy around a call that does nothing, and prints the allocations a call.
+/// Then it prints a line for each slice of the operations: nanoseconds a call, and those of a yardstick, a fixed piece of
+/// work, just before or after, whichever was longer. `Benchmarks/resilience.py` runs it, alternating with Go.
 @main
 struct ResilienceBenchmark {
+    private static let slice = 2_500
+
     static func main() async throws {
         let arguments = CommandLine.arguments
         guard arguments.count == 3, let row = Row(rawValue: arguments[1]), let operations = Int(arguments[2]) else {
@@ -13,22 +16,55 @@ struct ResilienceBenchmark {
             return
         }
         let policy = row.policy
-        // Off the main actor; a warm-up of a tenth, and what it allocates once does not count. Time and allocations are
+        // Off the main actor; a warm-up of a slice, and what it allocates once does not count. Time and allocations are
         // measured one after the other.
-        let some = max(operations / 10, 1)
         let figures = try await Task.detached {
-            try await row.call(policy, some)
+            try await row.call(policy, slice)
             let before = allocations_so_far()
-            try await row.call(policy, some)
+            try await row.call(policy, slice)
             let allocations = allocations_so_far() - before
             count_allocations(false)
-            let start = ContinuousClock.now
-            try await row.call(policy, operations)
-            return (elapsed: ContinuousClock.now - start, allocations: allocations)
+            var slices: [(took: Duration, yardstick: Duration)] = []
+            var previous = yardstick()
+            for _ in 0..<max(operations / slice, 1) {
+                let start = ContinuousClock.now
+                try await row.call(policy, slice)
+                let took = ContinuousClock.now - start
+                let next = yardstick()
+                slices.append((took, max(previous, next)))
+                previous = next
+            }
+            return (slices: slices, allocations: allocations)
         }.value
-        let nanoseconds = figures.elapsed / .nanoseconds(1) / Double(operations)
-        print(row.rawValue, nanoseconds, Double(figures.allocations) / Double(some))
+        print(Double(figures.allocations) / Double(slice))
+        for (took, yardstick) in figures.slices {
+            print(took / .nanoseconds(1) / Double(slice), yardstick / .nanoseconds(1))
+        }
     }
+
+    /// Work that keeps all of a core's units busy for some 50 µs, so that it takes longer when another thread of the core is at
+    /// work, as a neighbour's on the same host.
+    @inline(never)
+    private static func yardstick() -> Duration {
+        let start = ContinuousClock.now
+        var (a, b, c, d, e, f) = (seed, UInt64(2), UInt64(3), UInt64(4), UInt64(5), UInt64(6))
+        for turn in 0..<UInt64(30_000) {
+            a = a &* 3 &+ (b >> 7)
+            b ^= b << 13
+            c = c &+ (c >> 3)
+            d = d &* 5 &+ 1
+            e ^= e >> 7
+            f = f &+ ((f << 2) ^ turn)
+            b ^= b >> 7
+            d ^= e
+        }
+        let took = ContinuousClock.now - start
+        // So that the work is not optimised away, here or into a constant.
+        seed = a ^ b ^ c ^ d ^ e ^ f
+        return took
+    }
+
+    nonisolated(unsafe) private static var seed: UInt64 = 1
 }
 
 /// Which parts are on.

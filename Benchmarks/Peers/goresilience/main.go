@@ -1,6 +1,7 @@
-// goresilience ROW OPERATIONS measures Go's usual parts around a call that does nothing, and prints a line: nanoseconds and
-// allocations a call. golang.org/x/time/rate limits the rate, github.com/eapache/go-resiliency has the retrier, the breaker and
-// the semaphore, context the deadlines; Benchmarks/resilience.py runs it, alternating with Apus.
+// goresilience ROW OPERATIONS measures Go's usual parts around a call that does nothing, and prints the allocations a call. Then
+// it prints a line for each slice of the operations: nanoseconds a call, and those of a yardstick, a fixed piece of work, just
+// before or after, whichever was longer. golang.org/x/time/rate limits the rate, github.com/eapache/go-resiliency has the
+// retrier, the breaker and the semaphore, context the deadlines; Benchmarks/resilience.py runs it, alternating with Apus.
 package main
 
 import (
@@ -119,13 +120,50 @@ func main() {
 			}
 		}
 	}
-	run(operations / 10)
+	run(slice)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := time.Now()
-	run(operations)
-	elapsed := time.Since(start)
+	run(slice)
 	runtime.ReadMemStats(&after)
-	fmt.Println(os.Args[1], float64(elapsed.Nanoseconds())/float64(operations),
-		float64(after.Mallocs-before.Mallocs)/float64(operations))
+	slices := make([][2]float64, 0, operations/slice+1)
+	previous := yardstick()
+	for i := 0; i < max(operations/slice, 1); i++ {
+		start := time.Now()
+		run(slice)
+		took := time.Since(start)
+		next := yardstick()
+		slices = append(slices, [2]float64{
+			float64(took.Nanoseconds()) / slice, float64(max(previous, next).Nanoseconds())})
+		previous = next
+	}
+	fmt.Println(float64(after.Mallocs-before.Mallocs) / slice)
+	for _, s := range slices {
+		fmt.Println(s[0], s[1])
+	}
+}
+
+const slice = 2_500
+
+var seed uint64 = 1
+
+// yardstick is work that keeps all of a core's units busy for some 50 µs, so that it takes longer when another thread of the core
+// is at work, as a neighbour's on the same host.
+//
+//go:noinline
+func yardstick() time.Duration {
+	start := time.Now()
+	a, b, c, d, e, f := seed, uint64(2), uint64(3), uint64(4), uint64(5), uint64(6)
+	for turn := uint64(0); turn < 30_000; turn++ {
+		a = a*3 + b>>7
+		b ^= b << 13
+		c += c >> 3
+		d = d*5 + 1
+		e ^= e >> 7
+		f += f<<2 ^ turn
+		b ^= b >> 7
+		d ^= e
+	}
+	took := time.Since(start)
+	seed = a ^ b ^ c ^ d ^ e ^ f
+	return took
 }
