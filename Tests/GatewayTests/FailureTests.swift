@@ -284,6 +284,27 @@ import Testing
         }
     }
 
+    @Test(arguments: [500, 503])
+    func anInstanceThatPassesOnAFailureIsNotToBlame(status: Int) async throws {
+        var servers: [ScriptedServer] = []
+        for id in ["one", "other"] {
+            servers.append(
+                try await ScriptedServer.start(id: id) { _ in
+                    .status(status, headers: "Apus-Failed-Service: inventory\r\n")
+                })
+        }
+        try await Harness.run(servers: servers) { [servers] harness in
+            for _ in 0..<30 {
+                let response = try await harness.get("/api")
+                #expect(response.status == status)
+                #expect(response.headers.contains { $0.name.lowercased() == "apus-failed-service" })
+            }
+            #expect(servers.map(\.requests.count).reduce(0, +) == 30)
+            #expect(!harness.metrics.exposition().contains("ejections"))
+            try await harness.expectQuiet()
+        }
+    }
+
     /// A dependency that all share may be slow: only instances that cannot be reached are left out beyond a share.
     @Test func deadlinesEjectNoMoreThanAShareOfTheInstances() async throws {
         var servers: [ScriptedServer] = []

@@ -117,6 +117,32 @@ import Testing
         }
     }
 
+    /// Each level that repeats a call multiplies the load on the service that fails.
+    @Test func `the failure of a service further in is passed on`() async throws {
+        let header = (ServiceResponse.failedServiceHeader, "inventory")
+        let servers = try await Self.start(
+            ["one", "two"], .problem(503, #","service":"inventory""#, headers: [header]))
+        try await ClientBench.run(servers) { bench in
+            for _ in 0..<30 {
+                let problem = try await #require(throws: Problem.self) {
+                    try await bench.client.get("api", "/", as: NoContent.self)
+                }
+                #expect(problem.status == 503 && problem.failedService == "inventory")
+            }
+            #expect(servers.map(\.calls.count).reduce(0, +) == 30)
+        }
+    }
+
+    @Test func `a problem says which service failed`() async throws {
+        let servers = try await Self.start(["one"], .problem(500))
+        try await ClientBench.run(servers) { bench in
+            let problem = try await #require(throws: Problem.self) {
+                try await bench.client.get("api", "/", as: NoContent.self)
+            }
+            #expect(problem.failedService == "api")
+        }
+    }
+
     @Test(arguments: [500, 502, 504])
     func `an answer that another instance would not better is passed on`(status: Int) async throws {
         let servers = try await Self.start(["one", "two"], .problem(status))

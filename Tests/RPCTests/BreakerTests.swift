@@ -88,4 +88,16 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: [500, 503]) func `an instance that passes on a failure is not to blame`(status: Int) async throws {
+        let server = try await StubServer.start("one") { _ in
+            .problem(status, headers: [(ServiceResponse.failedServiceHeader, "inventory")])
+        }
+        try await ClientBench.run([server], time: ManualTime().source, changing: Self.sensitive) { bench in
+            for _ in 0..<20 {
+                let answer = try await bench.send("GET")
+                #expect(answer.status == status)
+            }
+        }
+    }
 }

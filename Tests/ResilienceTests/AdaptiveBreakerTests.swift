@@ -157,7 +157,8 @@ import Testing
         let breaker = Locked(AdaptiveBreaker(configuration: AdaptiveBreaker.Configuration(minimumCalls: 3)))
         #expect(try await breaker.run(on: time.source) { 5 } == 5)
         await #expect(throws: Failed.self) { try await breaker.run(on: time.source) { throw Failed() } }
-        try? await breaker.run(on: time.source, isFailure: { _ in false }) { throw Failed() }
+        try? await breaker.run(on: time.source, outcome: { _ in .success }) { throw Failed() }
+        try? await breaker.run(on: time.source, outcome: { _ in .ignored }) { throw Failed() }
         try? await breaker.run(on: time.source) { throw CancellationError() }
         let numbers = breaker.withLock { $0.numbers(at: time.now) }
         #expect(numbers.requests == 3 && numbers.accepts == 2)

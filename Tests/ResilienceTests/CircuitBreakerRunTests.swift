@@ -18,8 +18,10 @@ import Testing
         return [counts.calls, counts.failures]
     }
 
-    private func fail(_ error: any Error, isFailure: (any Error) -> Bool = { _ in true }) async {
-        try? await breaker.run(on: time.source, isFailure: isFailure) { throw error }
+    private func fail(
+        _ error: any Error, outcome: (any Error) -> CircuitBreaker.Outcome = { _ in .failure }
+    ) async {
+        try? await breaker.run(on: time.source, outcome: outcome) { throw error }
     }
 
     @Test func aValuePassesAndCountsAsSuccess() async throws {
@@ -33,8 +35,13 @@ import Testing
     }
 
     @Test func anAnswerThatSpeaksAgainstTheRequestCountsAsSuccess() async {
-        await fail(Status(code: 404), isFailure: { ($0 as? Status)?.code ?? 500 >= 500 })
+        await fail(Status(code: 404), outcome: { ($0 as? Status)?.code ?? 500 >= 500 ? .failure : .success })
         #expect(counted == [1, 0])
+    }
+
+    @Test func anErrorThatSaysNothingIsNotCounted() async {
+        await fail(Status(code: 503), outcome: { _ in .ignored })
+        #expect(counted == [0, 0])
     }
 
     @Test func aCancellationIsNotCounted() async {

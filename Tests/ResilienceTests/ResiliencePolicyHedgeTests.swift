@@ -25,7 +25,7 @@ import Testing
     @Test func aRefusedExtraCallLeavesTheFirstAlone() async throws {
         let bench = try await probing()
         let winner = try await bench.run { [policy = bench.policy, source = bench.time.source] in
-            try await policy.run(.safe, isFailure: { $0 is PolicyBench.Refused }) { attempt in
+            try await policy.run(.safe, outcome: { $0 is PolicyBench.Refused ? .failure : .success }) { attempt in
                 try await source.sleep(for: .seconds(20))
                 return attempt.hedge
             }
@@ -54,13 +54,25 @@ import Testing
     @Test func aCallThatTimedOutLeavesTheOtherAlone() async throws {
         let bench = PolicyBench(.init(hedge: hedge, attemptTimeout: .seconds(1)))
         let winner = try await bench.run { [policy = bench.policy, source = bench.time.source] in
-            try await policy.run(.safe, isFailure: { $0 is PolicyBench.Refused }) { attempt in
+            try await policy.run(.safe, outcome: { $0 is PolicyBench.Refused ? .failure : .success }) { attempt in
                 try await source.sleep(for: attempt.hedge == 1 ? .seconds(20) : .milliseconds(950))
                 return attempt.hedge
             }
         }
         #expect(winner == 2)
         #expect(bench.told() == ["admitted", "call 2", "attempt 1 timed out", "succeeded after 1"])
+    }
+
+    @Test func aCallThatSaysNothingLeavesTheOtherAlone() async throws {
+        let bench = PolicyBench(.init(hedge: hedge))
+        let winner = try await bench.run { [policy = bench.policy, source = bench.time.source] in
+            try await policy.run(.safe, outcome: { _ in .ignored }) { attempt in
+                if attempt.hedge == 2 { throw PolicyBench.Refused() }
+                try await source.sleep(for: .seconds(20))
+                return attempt.hedge
+            }
+        }
+        #expect(winner == 1)
     }
 
     @Test func hedgedAttemptsThatTimeOutLowerTheLimit() async throws {

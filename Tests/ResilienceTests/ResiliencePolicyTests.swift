@@ -141,13 +141,29 @@ struct PolicyBench {
         #expect(bench.told() == ["admitted", "rejected by breaker: circuit-open", "failed after 0"])
     }
 
-    @Test func anErrorThatIsNoFailureDoesNotOpenTheBreaker() async throws {
+    @Test(arguments: [CircuitBreaker.Outcome.success, .ignored])
+    func anErrorThatIsNoFailureDoesNotOpenTheBreaker(outcome: CircuitBreaker.Outcome) async throws {
         let bench = PolicyBench(.init(breaker: CircuitBreaker.Configuration(minimumCalls: 1)))
         for _ in 0..<5 {
             await #expect(throws: PolicyBench.Refused.self) {
-                try await bench.policy.run(isFailure: { _ in false }) { _ in throw PolicyBench.Refused() }
+                try await bench.policy.run(outcome: { _ in outcome }) { _ in throw PolicyBench.Refused() }
             }
         }
+        #expect(bench.policy.snapshot().breaker == .closed)
+    }
+
+    @Test func onlyAnAnswerClosesTheBreakerAgain() async throws {
+        let bench = PolicyBench(.init(breaker: CircuitBreaker.Configuration(minimumCalls: 1, halfOpenProbes: 1)))
+        func fail(_ outcome: CircuitBreaker.Outcome) async {
+            await #expect(throws: PolicyBench.Refused.self) {
+                try await bench.policy.run(outcome: { _ in outcome }) { _ in throw PolicyBench.Refused() }
+            }
+        }
+        await fail(.failure)
+        bench.time.advance(by: .seconds(5))
+        await fail(.ignored)
+        #expect(bench.policy.snapshot().breaker == .halfOpen)
+        await fail(.success)
         #expect(bench.policy.snapshot().breaker == .closed)
     }
 

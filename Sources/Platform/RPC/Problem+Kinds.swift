@@ -1,3 +1,5 @@
+import ApusResilience
+
 extension Problem {
     /// 400. - Parameter field: the path of the offending member, such as `lines[2].quantity`.
     public static func badRequest(_ detail: String, field: String? = nil) -> Problem {
@@ -118,6 +120,25 @@ extension Problem {
         problem.extensions["retry_after_seconds"] = .integer(whole)
         return problem
     }
+
+    /// Whose failure it is: the member `service`. A service that passes on what another one behind it answered does not
+    /// change it.
+    public var failedService: String? {
+        get { extensions["service"]?.stringValue }
+        set { extensions["service"] = newValue.map(JSONValue.string) }
+    }
+
+    /// Whether the call did not come to the work of the service: its host did not let it in, or this side did not send it.
+    /// That says nothing about whether the service works. The member `policy` tells.
+    public var isBeforeWork: Bool {
+        guard status == 503 || status == 429, let policy = extensions["policy"]?.stringValue else { return false }
+        return Self.policiesBeforeWork.contains(policy)
+            || ResilienceError.Code(rawValue: policy).isBeforeSending
+    }
+
+    private static let policiesBeforeWork: Set = [
+        "concurrency-limit", "bulkhead", "rate-limit", "max-connections", "discovery", "circuit-breaker",
+    ]
 
     private static func named(_ field: String?) -> [String: JSONValue] {
         field.map { ["field": .string($0)] } ?? [:]

@@ -44,10 +44,12 @@ extension ServiceClient {
             let response = try await exchange(request, with: lease.instance)
             let gaveUp = response.status == 504 && Deadline.current != nil
             let isHurried = gaveUp && time.now() - start < settings.blameAfter
-            finish(lease, isHurried ? .ignored : response.status >= 500 ? .failure : .success)
-            // A 502 or 504 says that the service could not reach another one: the next instance would not either, and
-            // repeating at every level multiplies the load.
-            guard response.status == 503, let problem = response.problem else { return .answer(response) }
+            let passesOn = response.header(ServiceResponse.failedServiceHeader).map { $0 != service } ?? false
+            let isFault = response.status >= 500 && !passesOn
+            finish(lease, isHurried ? .ignored : isFault ? .failure : .success)
+            // A 502 or 504 says that the service could not reach another one, and one that passes on the failure of another
+            // says so, too: the next instance would not either, and repeating at every level multiplies the load.
+            guard response.status == 503, !passesOn, let problem = response.problem else { return .answer(response) }
             let neverBegan = response.header(ServiceResponse.unprocessedHeader) != nil
             return .failure(
                 Attempt.Failure(

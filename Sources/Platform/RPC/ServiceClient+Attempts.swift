@@ -20,7 +20,7 @@ extension ServiceClient {
             return try await policy.run(
                 request.isRepeatable ? .idempotentByKey : .never,
                 classify: { self.decision(after: $0, of: request, to: service, tries) },
-                isFailure: { $0 is Attempt.Failure || Self.isTimeout($0) }
+                outcome: Self.outcome
             ) { _ in
                 let lease = try self.lease(of: service, tries)
                 tries.withLock { $0.last = lease.key }
@@ -60,6 +60,16 @@ extension ServiceClient {
         let hasOther = endpoints.withLock { $0.hasOther(than: tried, in: instances, at: time.now()) }
         if hasOther { return .retryElsewhere }
         return failure?.problem.retryAfter.map { .retryAfter($0) } ?? .retry
+    }
+
+    /// What an error says about the service as a whole: nothing when no instance was asked, or the one that was let nobody in.
+    private static func outcome(of error: any Error) -> CircuitBreaker.Outcome {
+        switch error {
+        case let failure as Attempt.Failure: failure.isSafe && failure.response != nil ? .ignored : .failure
+        case is ResilienceError: isTimeout(error) ? .failure : .ignored
+        case let problem as Problem: problem.isBeforeWork ? .ignored : .success
+        default: .success
+        }
     }
 
     /// The policy gave up waiting for an attempt, which may have been carried out.

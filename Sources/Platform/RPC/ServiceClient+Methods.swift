@@ -1,4 +1,4 @@
-/// Calls that send and expect JSON.
+/// Calls that send and expect JSON. A `Problem` of 500 or more that one throws says which service failed, in `failedService`.
 extension ServiceClient {
     /// - Throws: the `Problem` that the service answered, or that of `send`.
     public func get<Result: Decodable>(
@@ -39,9 +39,14 @@ extension ServiceClient {
         var request = request
         request.headers.append(("accept", "application/json"))
         if request.body != nil { request.headers.append(("content-type", "application/json")) }
-        let response = try await send(request, to: service)
-        if let problem = response.problem { throw problem }
-        return try response.decode()
+        do {
+            let response = try await send(request, to: service)
+            if let problem = response.problem { throw problem }
+            return try response.decode()
+        } catch var problem as Problem where problem.status >= 500 {
+            problem.failedService = problem.failedService ?? service
+            throw problem
+        }
     }
 
     private static func list(_ headers: [String: String]) -> [(name: String, value: String)] {

@@ -86,6 +86,11 @@ public struct ServiceResponse: Sendable {
     /// not pass this on.
     public static let unprocessedHeader = "apus-unprocessed"
 
+    /// Names, in an answer of 500 or more, the service that failed, when it is not the one that answers but another behind it.
+    /// Whoever gets it does not count it against the instance that answered, nor asks another one: each level that repeats
+    /// a call multiplies the load on the one that fails. The host sends it for a problem that has `failedService`.
+    public static let failedServiceHeader = "apus-failed-service"
+
     /// The first field of that name, in any case.
     public func header(_ name: String) -> String? {
         let name = name.lowercased()

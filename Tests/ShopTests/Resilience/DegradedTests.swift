@@ -62,13 +62,23 @@ import Testing
     }
 
     @Test func aServiceBehindTheCalleeIsNoFaultOfTheCallee() {
-        #expect(PeerClient.isFault(Problem.internalError(), of: "cart"))
-        #expect(!PeerClient.isFault(Problem.notFound("x"), of: "cart"))
-        #expect(!PeerClient.isFault(CancellationError(), of: "cart"))
+        #expect(PeerClient.outcome(of: Problem.internalError(), from: "cart") == .failure)
+        #expect(PeerClient.outcome(of: Problem.notFound("x"), from: "cart") == .success)
+        #expect(PeerClient.outcome(of: CancellationError(), from: "cart") == .ignored)
         var away = Problem.unavailable("away")
-        away.extensions["service"] = "inventory"
-        #expect(!PeerClient.isFault(away, of: "cart"))
-        #expect(PeerClient.isFault(away, of: "inventory"))
+        away.failedService = "inventory"
+        #expect(PeerClient.outcome(of: away, from: "cart") == .success)
+        #expect(PeerClient.outcome(of: away, from: "inventory") == .failure)
+    }
+
+    @Test(arguments: ["concurrency-limit", "bulkhead", "bulkhead-full", "discovery", "circuit-breaker"])
+    func aServiceThatLetsNobodyInIsNotStoppedBeingCalled(policy: String) {
+        #expect(PeerClient.outcome(of: Problem.unavailable("full", policy: policy), from: "cart") == .ignored)
+    }
+
+    @Test(arguments: ["coordination", "deadline"])
+    func aServiceThatCannotWorkIs(policy: String) {
+        #expect(PeerClient.outcome(of: Problem.unavailable("away", policy: policy), from: "cart") == .failure)
     }
 
     @Test(arguments: [

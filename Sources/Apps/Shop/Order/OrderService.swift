@@ -91,7 +91,7 @@ struct OrderService: Sendable {
                 detail: "The order was not taken and nothing was charged, because a service that it needs is away: "
                     + "\(problem.detail ?? problem.title) Send it again with the same Idempotency-Key.")
             // It may have been another one behind the one that was asked.
-            refusal.extensions["service"] = problem.extensions["service"] ?? .string(service)
+            refusal.failedService = problem.failedService ?? service
             refusal.extensions["policy"] = problem.extensions["policy"]
             throw refusal.retrying(after: problem.retryAfter ?? .seconds(1))
         }

@@ -52,20 +52,20 @@ struct PeerClient: Sendable {
     ) async throws -> Result {
         do {
             guard let policy = policies[service] else { return try await body() }
-            return try await policy.run(safety, isFailure: { Self.isFault($0, of: service) }) { _ in try await body() }
-        } catch var problem as Problem where problem.status >= 500 {
-            problem.extensions["service"] = problem.extensions["service"] ?? .string(service)
-            throw problem
+            return try await policy.run(safety, outcome: { Self.outcome(of: $0, from: service) }) { _ in
+                try await body()
+            }
         } catch let refusal as ResilienceError {
             throw Problem(refusal, of: service)
         }
     }
 
-    /// What speaks against the service itself.
-    static func isFault(_ error: any Error, of service: String) -> Bool {
-        guard let problem = error as? Problem else { return !(error is CancellationError) }
-        guard problem.status >= 500 else { return false }
-        return problem.extensions["service"].map { $0 == .string(service) } ?? true
+    /// What an error says about the service itself: nothing when it did not get to work, because its host, or this side, let
+    /// nobody in. To stop calling one that sheds would refuse what it could do.
+    static func outcome(of error: any Error, from service: String) -> CircuitBreaker.Outcome {
+        guard let problem = error as? Problem else { return error is CancellationError ? .ignored : .failure }
+        if problem.status < 500 || problem.failedService ?? service != service { return .success }
+        return problem.isBeforeWork ? .ignored : .failure
     }
 }
 
@@ -81,6 +81,6 @@ extension Problem {
                 "\(service) is not called for now: \(refusal.message).", policy: refusal.policy,
                 retryAfter: refusal.retryAfter ?? .seconds(1))
         }
-        extensions["service"] = extensions["service"] ?? .string(service)
+        failedService = failedService ?? service
     }
 }

@@ -3,10 +3,10 @@ public import ApusPrimitives
 extension Locked where State == AdaptiveBreaker {
     /// Calls `body` if the breaker permits, and tells the breaker how it ended, as `Locked<CircuitBreaker>.run` does.
     ///
-    /// - Parameter isFailure: whether an error speaks against the callee and not against the request.
+    /// - Parameter outcome: what an error says about the callee, as there.
     /// - Throws: a `ResilienceError` with the code `.throttled` when refused, or what `body` throws.
     public func run<Value>(
-        on time: TimeSource = .continuous, isFailure: (any Error) -> Bool = { _ in true },
+        on time: TimeSource = .continuous, outcome: (any Error) -> AdaptiveBreaker.Outcome = { _ in .failure },
         _ body: () async throws -> Value
     ) async throws -> Value {
         let permit = try withLock { breaker throws(ResilienceError) in
@@ -19,8 +19,8 @@ extension Locked where State == AdaptiveBreaker {
             return value
         } catch {
             let now = time.now()
-            let outcome = AdaptiveBreaker.Outcome(of: error, at: now, isFailure: isFailure)
-            withLock { $0.record(permit, outcome, at: now) }
+            let verdict = AdaptiveBreaker.Outcome(of: error, at: now, outcome)
+            withLock { $0.record(permit, verdict, at: now) }
             throw error
         }
     }

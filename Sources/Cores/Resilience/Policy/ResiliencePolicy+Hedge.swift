@@ -6,19 +6,19 @@ extension ResiliencePolicy {
     /// - Parameter safety: what must not be done twice is not.
     @usableFromInline
     func hedged<Value: Sendable>(
-        _ call: PolicyCall, _ safety: RetrySafety, _ isFailure: @Sendable (any Error) -> Bool,
+        _ call: PolicyCall, _ safety: RetrySafety, _ outcome: @Sendable (any Error) -> CircuitBreaker.Outcome,
         _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Value {
         do {
-            guard let hedge = call.hedge, safety != .never else { return try await single(call, 1, isFailure, body) }
+            guard let hedge = call.hedge, safety != .never else { return try await single(call, 1, outcome, body) }
             // The policy's own verdicts are no answers of the callee, whatever `isFailure` makes of them.
             return try await hedge.run(
-                on: time, isFailure: { names.areOf($0) || isFailure($0) },
+                on: time, isFailure: { names.areOf($0) || outcome($0) != .success },
                 onExtraCall: { number in
                     state.withLock { $0.counts.hedges += 1 }
                     report(.hedged(call: number))
                 },
-                { try await single(call, $0, isFailure, body) })
+                { try await single(call, $0, outcome, body) })
         } catch let rejection as PolicyRejection {
             throw rejection.error
         }
@@ -26,7 +26,7 @@ extension ResiliencePolicy {
 
     /// - Throws: a `PolicyRejection` when it did not begin.
     private func single<Value: Sendable>(
-        _ call: PolicyCall, _ number: Int, _ isFailure: @Sendable (any Error) -> Bool,
+        _ call: PolicyCall, _ number: Int, _ outcome: @Sendable (any Error) -> CircuitBreaker.Outcome,
         _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Value {
         let start = time.now()
@@ -57,7 +57,7 @@ extension ResiliencePolicy {
         let lateness = call.lateness(cutOff, at: now)
         let error = names.error(of: call, lateness, cause, at: now)
         let isHurried = call.isHurried(lateness, since: start)
-        record(leave, isHurried ? .ignored : Self.outcome(of: error, lateness, isFailure), lateness, of: call, at: now)
+        record(leave, isHurried ? .ignored : Self.verdict(on: error, lateness, outcome), lateness, of: call, at: now)
         throw error
     }
 
@@ -89,11 +89,11 @@ extension ResiliencePolicy {
     }
 
     /// What an error says about the callee: nothing when the caller went away, or another call of the hedge won.
-    static func outcome(
-        of error: any Error, _ lateness: PolicyCall.Lateness, _ isFailure: (any Error) -> Bool
+    static func verdict(
+        on error: any Error, _ lateness: PolicyCall.Lateness, _ outcome: (any Error) -> CircuitBreaker.Outcome
     ) -> CircuitBreaker.Outcome {
         if lateness != .inTime { return .failure }
         if error is CancellationError || Task.isCancelled { return .ignored }
-        return isFailure(error) ? .failure : .success
+        return outcome(error)
     }
 }

@@ -13,14 +13,16 @@ extension ResiliencePolicy {
     ///   - safety: whether doing the call twice is like doing it once. By default it is not: then only what was certainly
     ///     not begun is tried again, and nothing is hedged.
     ///   - classify: decides about retries in place of `safety`.
-    ///   - isFailure: whether an error speaks against the callee (a refused connection, a 5xx) and not against the
-    ///     request (a 4xx).
+    ///   - outcome: what an error says about the callee, for the breakers and the hedge: `.failure` when it speaks against it
+    ///     (a refused connection, a 500), `.success` when the callee answered that the request is wrong (a 4xx), `.ignored`
+    ///     when it tells nothing, because the call did not come to the callee's work.
     /// - Throws: a `ResilienceError` that says which part refused the call or gave it up, on what numbers and when to try
     ///   again; what `body` throws, where there is no further attempt; `CancellationError`.
     @inlinable
     public func run<Value: Sendable>(
         _ safety: RetrySafety = .never, classify: ((any Error) -> RetryDecision)? = nil,
-        isFailure: @Sendable (any Error) -> Bool = { _ in true }, _ body: @Sendable (Attempt) async throws -> Value
+        outcome: @Sendable (any Error) -> CircuitBreaker.Outcome = { _ in .failure },
+        _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Value {
         var call = newCall()
         var start: PolicyCall.Start
@@ -30,7 +32,7 @@ extension ResiliencePolicy {
             do {
                 let value: Value
                 if start.isHedged {
-                    value = try await hedged(call, safety, isFailure, body)
+                    value = try await hedged(call, safety, outcome, body)
                 } else if let deadline = start.cutOff {
                     // A task of its own, to be cancelled apart from its caller.
                     value = try await withoutActuallyEscaping(body) { body in
@@ -48,7 +50,7 @@ extension ResiliencePolicy {
             } catch {
                 failure = error
             }
-            start = try await again(&call, failure, safety, classify, isFailure)
+            start = try await again(&call, failure, safety, classify, outcome)
         }
     }
 
@@ -62,12 +64,13 @@ extension ResiliencePolicy {
     ///   when it throws, whose `cause` is why the call failed; `CancellationError`.
     public func run<Value: Sendable>(
         _ safety: RetrySafety = .never, classify: ((any Error) -> RetryDecision)? = nil,
-        isFailure: @Sendable (any Error) -> Bool = { _ in true }, answers: (any Error) -> Bool = Fallback.answers,
+        outcome: @Sendable (any Error) -> CircuitBreaker.Outcome = { _ in .failure },
+        answers: (any Error) -> Bool = Fallback.answers,
         fallback: (any Error) async throws -> Value, _ body: @Sendable (Attempt) async throws -> Value
     ) async throws -> Degradable<Value> {
         let failure: any Error
         do {
-            return .full(try await run(safety, classify: classify, isFailure: isFailure, body))
+            return .full(try await run(safety, classify: classify, outcome: outcome, body))
         } catch {
             failure = error
         }

@@ -67,11 +67,11 @@ extension ResiliencePolicy {
     @usableFromInline
     func again(
         _ call: inout PolicyCall, _ cause: (any Error)?, _ safety: RetrySafety,
-        _ classify: ((any Error) -> RetryDecision)?, _ isFailure: (any Error) -> Bool
+        _ classify: ((any Error) -> RetryDecision)?, _ outcome: (any Error) -> CircuitBreaker.Outcome
     ) async throws -> PolicyCall.Start {
         var now = time.now()
         let lateness = call.lateness(call.cutOff, at: now)
-        let failure = failure(of: call, cause, lateness, safety, classify, isFailure, at: now)
+        let failure = failure(of: call, cause, lateness, safety, classify, outcome, at: now)
         let wait = try failed(&call, failure, at: now)
         if wait > .zero {
             do { try await time.sleep(for: wait) } catch { throw ended(&call, .cancelled, at: time.now(), error) }
@@ -111,7 +111,8 @@ extension ResiliencePolicy {
     /// - Parameter cause: what `body` threw; nil when it returned too late.
     func failure(
         of call: PolicyCall, _ cause: (any Error)?, _ lateness: PolicyCall.Lateness, _ safety: RetrySafety,
-        _ classify: ((any Error) -> RetryDecision)?, _ isFailure: (any Error) -> Bool, at now: MonotonicTime
+        _ classify: ((any Error) -> RetryDecision)?, _ outcome: (any Error) -> CircuitBreaker.Outcome,
+        at now: MonotonicTime
     ) -> PolicyState.Failure {
         let error = names.error(of: call, lateness, cause, at: now)
         let isCancelled = lateness == .inTime && Task.isCancelled
@@ -126,7 +127,7 @@ extension ResiliencePolicy {
         let isHurried = call.isHurried(lateness, since: call.begun)
         return PolicyState.Failure(
             error: error, lateness: lateness,
-            outcome: isHurried ? .ignored : Self.outcome(of: error, lateness, isFailure), decision: decision,
+            outcome: isHurried ? .ignored : Self.verdict(on: error, lateness, outcome), decision: decision,
             isCancelled: isCancelled,
             isDropped: !isHurried && (lateness != .inTime || ConcurrencyLimit.Outcome.of(error) == .dropped))
     }

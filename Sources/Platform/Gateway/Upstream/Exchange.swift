@@ -1,3 +1,4 @@
+import ApusCoordination
 import ApusPrimitives
 import ApusResilience
 import NIOCore
@@ -153,14 +154,16 @@ final class Exchange {
 
     func responseBegan(_ head: ResponseHead) {
         let now = NIODeadline.now()
+        // What another one behind it failed at, the instance only tells, and the next instance would tell the same.
+        let isFault = head.status >= 500 && !(endpoint.map { head.blamesAnother(than: $0.instance.service) } ?? false)
         if head.status == 504, !deadlineIsOurs, let endpoint {
             // The client's haste says nothing about the instance.
             leave(endpoint, at: now)
         } else {
-            record(head.status >= 500 ? .failure : .success, at: now)
+            record(isFault ? .failure : .success, at: now)
         }
         var others = false
-        if head.status == 503, state.mayAskAnother, let endpoint {
+        if head.status == 503, isFault, state.mayAskAnother, let endpoint {
             others = set.hasAlternative(to: tried + [endpoint], at: now) && mayTryAgain(at: now)
         }
         let verdict = state.responded(status: head.status, othersLeft: others)

@@ -8,6 +8,8 @@ enum FieldKind: UInt8 {
     case idempotencyKey, timeout, traceparent, tracestate
     /// `X-Forwarded-For` and its kin, which only a trusted proxy may set.
     case forwarded, forwardedHost, forwardedProto
+    /// Of a response: whose failure it passes on.
+    case failedService
 
     init(_ name: UnsafeRawBufferPointer) {
         self = .plain
@@ -62,7 +64,12 @@ enum FieldKind: UInt8 {
                 self = .forwardedProto
             }
         case 18: if name.isText("proxy-authenticate") { self = .hopByHop }
-        case 19: if name.isText("proxy-authorization") { self = .hopByHop }
+        case 19:
+            if name.isText("proxy-authorization") {
+                self = .hopByHop
+            } else if name.isText("apus-failed-service") {
+                self = .failedService
+            }
         default: break
         }
     }

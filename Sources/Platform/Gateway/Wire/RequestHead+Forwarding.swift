@@ -26,7 +26,7 @@ extension RequestHead {
             writeHost(to: &out, bytes, facts)
             Field.writeKept(fields, of: bytes, to: &out) { kind in
                 switch kind {
-                case .plain, .contentLength, .idempotencyKey, .traceparent, .tracestate: true
+                case .plain, .contentLength, .idempotencyKey, .traceparent, .tracestate, .failedService: true
                 case .host: authority == nil
                 case .forwarded, .forwardedHost, .forwardedProto: facts.trustsForwarded
                 case .hopByHop, .connection, .transferEncoding, .expect, .upgrade, .timeout: false

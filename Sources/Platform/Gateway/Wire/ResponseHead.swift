@@ -15,6 +15,12 @@ struct ResponseHead {
 
     var isInterim: Bool { status < 200 }
 
+    /// Whether the answer says that a service other than this one failed.
+    func blamesAnother(than service: String) -> Bool {
+        guard let field = fields.first(where: { $0.kind == .failedService }) else { return false }
+        return bytes.withUnsafeReadableBytes { !$0[field.value].elementsEqual(service.utf8) }
+    }
+
     /// - Parameters:
     ///   - head: the bytes of the head, ending with CR LF CR LF.
     ///   - forHead: whether it answers a HEAD request and therefore has no body.
