@@ -58,10 +58,11 @@ extension ServiceClient {
             finish(lease, .success)
             throw Problem.badGateway("The answer of \(service) is longer than \(settings.maxResponseBytes) bytes.")
         } catch {
-            if Task.isCancelled {
-                let now = time.now()
-                let isLate = Deadline.current?.hasPassed(at: now) == true && now - start >= settings.blameAfter
-                finish(lease, isLate ? .failure : .ignored)
+            let now = time.now()
+            // The HTTP client has a timer of its own, which may go off before the deadline cancels this task.
+            let isLate = Deadline.current?.hasPassed(at: now) == true
+            if Task.isCancelled || isLate {
+                finish(lease, isLate && now - start >= settings.blameAfter ? .failure : .ignored)
                 throw error
             }
             if error as? HTTPClientError == .getConnectionFromPoolTimeout {

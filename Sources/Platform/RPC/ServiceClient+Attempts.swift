@@ -5,10 +5,9 @@ import ApusResilience
 extension ServiceClient {
     /// What the attempts of one call have seen.
     private struct Tries {
+        /// Also those whose answers are still waited for: another call of a hedge goes elsewhere.
         var tried: Set<EndpointTable.Key> = []
         var failure: Attempt.Failure?
-        /// Whose answer the attempt waits for.
-        var last: EndpointTable.Key?
     }
 
     /// The attempts of a call, each on another instance, as the policy of the service allows.
@@ -23,14 +22,11 @@ extension ServiceClient {
                 outcome: Self.outcome
             ) { _ in
                 let lease = try self.lease(of: service, tries)
-                tries.withLock { $0.last = lease.key }
+                tries.withLock { _ = $0.tried.insert(lease.key) }
                 switch try await self.attempt(request, on: lease) {
                 case .answer(let response): return response
                 case .failure(let failure):
-                    tries.withLock {
-                        $0.tried.insert(lease.key)
-                        $0.failure = failure
-                    }
+                    tries.withLock { $0.failure = failure }
                     throw failure
                 }
             }
@@ -52,10 +48,7 @@ extension ServiceClient {
         guard failure?.isSafe == true || request.isRepeatable && (failure != nil || Self.isTimeout(error)) else {
             return .stop
         }
-        let tried = tries.withLock { tries in
-            if failure == nil, let last = tries.last { tries.tried.insert(last) }
-            return tries.tried
-        }
+        let tried = tries.withLock { $0.tried }
         let instances = directory.instances(of: service)
         let hasOther = endpoints.withLock { $0.hasOther(than: tried, in: instances, at: time.now()) }
         if hasOther { return .retryElsewhere }

@@ -39,8 +39,8 @@ public struct SagaStep<State: Codable & Sendable>: Sendable {
     /// - Parameters:
     ///   - retry: how often the action is tried, and with which waits.
     ///   - timeout: for each attempt of the action or the compensation; it is their `Deadline.current`.
-    ///   - deadline: no attempt of the action begins so long after its first; then what it may have done is compensated.
-    ///     nil for no such end.
+    ///   - deadline: no attempt of the action is put off until so long after its first; then what it may have done is
+    ///     compensated. One that was planned before is made, however late, if no coordinator was there. nil for no such end.
     ///   - compensationRetry: the waits of the compensation, which is tried for ever; `maxAttempts` does not count.
     ///   - classify: whether an error of the action is worth another attempt. `SagaAbort` never is.
     ///   - action: throws `SagaAbort` for a failure of the business (declined, out of stock).

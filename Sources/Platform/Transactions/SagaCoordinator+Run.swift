@@ -146,7 +146,8 @@ extension SagaCoordinator {
             do {
                 metrics.counted(stuck: try await store.countStuck(known: names, at: wallClock()))
                 let limit = wallClock() - settings.retention.nanoseconds / 1_000_000
-                while try await store.purge(endedBefore: limit, limit: settings.purgeBatch) == settings.purgeBatch {}
+                let batch = max(settings.purgeBatch, 1)
+                while try await store.purge(endedBefore: limit, limit: batch) == batch {}
             } catch {
                 if !Task.isCancelled { logger.warning("saga housekeeping failed", metadata: ["error": "\(error)"]) }
             }

@@ -27,7 +27,7 @@ public final class SagaCoordinator: Service {
         public var shutdownTimeout: Duration = .seconds(10)
         /// How long ended sagas stay visible.
         public var retention: Duration = .seconds(7 * 86_400)
-        /// Ended sagas deleted in one transaction.
+        /// Ended sagas deleted in one transaction; at least 1.
         public var purgeBatch = 500
         /// Of each step's further attempts, and apart from them of its compensation's. What counts as a call is an attempt
         /// that succeeded, so while a service is down its steps are tried at the floor's rate, whatever the number of

@@ -23,8 +23,9 @@ public final class Ticker: AsyncSequence, Sendable {
     public init(every interval: Duration, time: TimeSource = .continuous) {
         precondition(interval.nanoseconds > 0, "a ticker's interval is more than zero")
         self.time = time
-        state = Locked(State(ticker: TickerState(every: interval, from: time.now())))
-        setAlarm()
+        let ticker = TickerState(every: interval, from: time.now())
+        state = Locked(State(ticker: ticker))
+        Self.setAlarm(ticker.generation, state, channel, time)
     }
 
     /// For `select`.
@@ -39,12 +40,12 @@ public final class Ticker: AsyncSequence, Sendable {
     public func reset(every interval: Duration) {
         precondition(interval.nanoseconds > 0, "a ticker's interval is more than zero")
         let now = time.now()
-        let cancelAlarm = state.withLock { state in
+        let (generation, cancelAlarm) = state.withLock { state in
             state.ticker.reset(every: interval, from: now)
-            return state.cancelAlarm
+            return (state.ticker.generation, state.cancelAlarm)
         }
         cancelAlarm?()
-        setAlarm()
+        Self.setAlarm(generation, state, channel, time)
     }
 
     /// No tick comes after this but one that waits to be read; then its readers see the end.
@@ -58,21 +59,19 @@ public final class Ticker: AsyncSequence, Sendable {
         channel.close()
     }
 
-    private func setAlarm() {
-        Self.setAlarm(state, channel, time)
-    }
-
-    /// The alarm keeps neither the ticker nor its channel alive.
-    private static func setAlarm(_ state: Locked<State>, _ channel: Channel<MonotonicTime>, _ time: TimeSource) {
-        let (moment, generation) = state.withLock { ($0.ticker.next, $0.ticker.generation) }
+    /// Unless a `reset` has set a later generation's, or will: each has one. The alarm keeps neither the ticker nor its channel
+    /// alive.
+    private static func setAlarm(
+        _ generation: Int, _ state: Locked<State>, _ channel: Channel<MonotonicTime>, _ time: TimeSource
+    ) {
+        let moment = state.withLock { $0.ticker.isCurrent(generation) ? $0.ticker.next : nil }
+        guard let moment else { return }
         let cancelAlarm = time.alarm(at: moment) { [weak channel] in
             guard let channel else { return }
             let now = time.now()
-            let (ticks, isCurrent) = state.withLock { state in
-                (state.ticker.wentOff(generation, at: now), state.ticker.isCurrent(generation))
-            }
+            let ticks = state.withLock { $0.ticker.wentOff(generation, at: now) }
             if ticks, !channel.trySend(now).isSent { state.withLock { $0.ticker.notTaken() } }
-            if isCurrent { setAlarm(state, channel, time) }
+            setAlarm(generation, state, channel, time)
         }
         let isOutOfDate = state.withLock { state in
             guard state.ticker.isCurrent(generation) else { return true }
