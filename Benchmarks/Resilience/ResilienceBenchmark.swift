@@ -47,16 +47,17 @@ struct ResilienceBenchmark {
     @inline(never)
     private static func yardstick() -> Duration {
         let start = ContinuousClock.now
-        var (a, b, c, d, e, f) = (seed, UInt64(2), UInt64(3), UInt64(4), UInt64(5), UInt64(6))
-        for turn in 0..<UInt64(30_000) {
-            a = a &* 3 &+ (b >> 7)
-            b ^= b << 13
-            c = c &+ (c >> 3)
-            d = d &* 5 &+ 1
-            e ^= e >> 7
-            f = f &+ ((f << 2) ^ turn)
-            b ^= b >> 7
-            d ^= e
+        // Six chains, none of which waits for another's result.
+        var (a, b, c, d, e, f) = (
+            seed, seed ^ 0x9E37_79B9, seed ^ 0x85EB_CA6B, seed ^ 0xC2B2_AE35, ~seed, seed << 32 | 1
+        )
+        for turn in 0..<UInt64(12_000) {
+            a = (a ^ (a >> 29)) &+ (a << 7)
+            b = (b ^ (b << 13)) &+ (b >> 7)
+            c = (c &+ (c >> 3)) ^ (c << 17)
+            d = d &* 0x5851_F42D_4C95_7F2D &+ turn
+            e = (e ^ (e >> 11)) &+ (e << 5)
+            f = (f &+ (f << 2)) ^ (f >> 31)
         }
         let took = ContinuousClock.now - start
         // So that the work is not optimised away, here or into a constant.
@@ -64,7 +65,7 @@ struct ResilienceBenchmark {
         return took
     }
 
-    nonisolated(unsafe) private static var seed: UInt64 = 1
+    nonisolated(unsafe) private static var seed: UInt64 = 0x9E37_79B9_7F4A_7C15
 }
 
 /// Which parts are on.

@@ -38,9 +38,6 @@ import Testing
                     String(try await request.body.collect(upTo: context.maxUploadSize).readableBytes)
                 }
                 router.get("/secret") { _, _ -> String in throw SecretError() }
-                router.get("/behind") { _, _ -> String in
-                    throw Problem(status: 503, extensions: ["service": "inventory"])
-                }
                 router.get("/teapot") { _, _ in Response(status: .init(code: 418)) }
                 router.get("/number/{n}") { _, context in String(try context.parameters.require("n", as: Int.self)) }
             }, body)
@@ -171,16 +168,6 @@ import Testing
             let trace = try #require(problem.instance).dropFirst("urn:trace:".count)
             let line = try #require(bench.log.lines.first { $0.contains("hunter2") })
             #expect(line.contains(#""level":"error""#) && line.contains(#""trace_id":"\#(trace)""#))
-        }
-    }
-
-    @Test func `whose failure it is stands in the header too`() async throws {
-        try await Self.run { bench in
-            let answer = try await bench.get("/behind")
-            #expect(answer.header(ServiceResponse.failedServiceHeader) == "inventory")
-            #expect(try answer.problem(503).failedService == "inventory")
-            let other = try await bench.get("/secret")
-            #expect(other.header(ServiceResponse.failedServiceHeader) == nil)
         }
     }
 

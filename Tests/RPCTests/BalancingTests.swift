@@ -128,6 +128,7 @@ import Testing
                     try await bench.client.get("api", "/", as: NoContent.self)
                 }
                 #expect(problem.status == 503 && problem.failedService == "inventory")
+                #expect(problem.headers[header.0] == "inventory")
             }
             #expect(servers.map(\.calls.count).reduce(0, +) == 30)
         }
@@ -139,7 +140,13 @@ import Testing
             let problem = try await #require(throws: Problem.self) {
                 try await bench.client.get("api", "/", as: NoContent.self)
             }
-            #expect(problem.failedService == "api")
+            #expect(problem.failedService == "api" && problem.headers[ServiceResponse.failedServiceHeader] == "api")
+            await servers[0].close()
+            let gone = try await #require(throws: Problem.self) {
+                try await bench.client.get("api", "/", as: NoContent.self)
+            }
+            #expect(gone.failedService == "api")
+            #expect(gone.headers[ServiceResponse.failedServiceHeader] == nil, "it may be this side that is cut off")
         }
     }
 

@@ -89,6 +89,22 @@ import Testing
         }
     }
 
+    @Test func `an instance that lets nobody in does not open its breaker`() async throws {
+        let server = try await StubServer.start("one") { _ in
+            .problem(503, headers: [(ServiceResponse.unprocessedHeader, "1")])
+        }
+        func sensitive(_ settings: inout ServiceClientSettings) {
+            Self.sensitive(&settings)
+            settings.policy.retry = nil
+        }
+        try await ClientBench.run([server], time: ManualTime().source, changing: sensitive) { bench in
+            for _ in 0..<20 {
+                let answer = try await bench.send("GET")
+                #expect(answer.status == 503)
+            }
+        }
+    }
+
     @Test(arguments: [500, 503]) func `an instance that passes on a failure is not to blame`(status: Int) async throws {
         let server = try await StubServer.start("one") { _ in
             .problem(status, headers: [(ServiceResponse.failedServiceHeader, "inventory")])

@@ -61,6 +61,19 @@ import Testing
             }
             #expect(silent.calls.count > 0)
         }
+        // The breaker of the only other instance is open: then the silent one is asked again.
+        let mute = try await StubServer.start("mute") { _ in .silence }
+        let broken = try await StubServer.start("broken") { _ in .problem(500) }
+        try await ClientBench.run([mute, broken]) {
+            impatient(&$0)
+            $0.breaker = .init(minimumCalls: 1, openFor: .seconds(60))
+            $0.policy.retry = RetryPolicy(baseDelay: .milliseconds(1))
+        } _: { bench in
+            while broken.calls.isEmpty { _ = try? await bench.send("GET") }
+            let before = mute.calls.count
+            let error = await #expect(throws: Problem.self) { try await bench.send("GET") }
+            #expect(error?.status == 504 && mute.calls.count == before + 3)
+        }
         let alone = try await StubServer.start("alone") { _ in .silence }
         try await ClientBench.run([alone], changing: impatient) { bench in
             let write = await #expect(throws: Problem.self) { try await bench.send("POST") }

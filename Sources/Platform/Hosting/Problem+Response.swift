@@ -13,13 +13,10 @@ extension Problem {
         for (name, value) in headers {
             if let name = HTTPField.Name(name) { fields[name] = value }
         }
-        if status >= 500, let service = failedService { fields[Self.failedServiceHeader] = service }
         return Response(
             status: HTTPResponse.Status(code: status), headers: fields,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: encoded())))
     }
-
-    private static let failedServiceHeader = HTTPField.Name(ServiceResponse.failedServiceHeader)!
 
     /// What the caller is told of an error that a handler threw; nil for one that is nobody's business but the log's.
     init?(thrown error: any Error) {

@@ -114,9 +114,13 @@ struct EndpointTable {
         var ejected: [OutlierDetector<Key>.Ejection] = []
     }
 
-    /// - Parameter isUnreachable: the instance did not answer at all.
+    /// - Parameters:
+    ///   - isUnreachable: the instance did not answer at all.
+    ///   - letNobodyIn: its host refused the call. If the others do better, the instance is left out; but no breaker opens,
+    ///     because they all might, when there is too much for all to do.
     mutating func finish(
-        _ lease: Lease, _ outcome: CircuitBreaker.Outcome, isUnreachable: Bool = false, at now: MonotonicTime
+        _ lease: Lease, _ outcome: CircuitBreaker.Outcome, isUnreachable: Bool = false, letNobodyIn: Bool = false,
+        at now: MonotonicTime
     ) -> Change {
         var change = Change()
         guard services[lease.key.service] != nil else { return change }
@@ -129,7 +133,7 @@ struct EndpointTable {
         change.ejected = services[lease.key.service]!.detector.record(lease.key, lease.outlierPermit, judged, at: now)
         guard var endpoint = services[lease.key.service]?.endpoints[lease.key] else { return change }
         endpoint.inFlight -= 1
-        change.breaker = endpoint.breaker.record(lease.permit, outcome, at: now)
+        change.breaker = endpoint.breaker.record(lease.permit, letNobodyIn ? .ignored : outcome, at: now)
         services[lease.key.service]!.endpoints[lease.key] = endpoint
         return change
     }

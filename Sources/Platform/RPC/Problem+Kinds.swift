@@ -1,5 +1,3 @@
-import ApusResilience
-
 extension Problem {
     /// 400. - Parameter field: the path of the offending member, such as `lines[2].quantity`.
     public static func badRequest(_ detail: String, field: String? = nil) -> Problem {
@@ -128,17 +126,12 @@ extension Problem {
         set { extensions["service"] = newValue.map(JSONValue.string) }
     }
 
-    /// Whether the call did not come to the work of the service: its host did not let it in, or this side did not send it.
-    /// That says nothing about whether the service works. The member `policy` tells.
-    public var isBeforeWork: Bool {
-        guard status == 503 || status == 429, let policy = extensions["policy"]?.stringValue else { return false }
-        return Self.policiesBeforeWork.contains(policy)
-            || ResilienceError.Code(rawValue: policy).isBeforeSending
+    /// Of a call that was not sent: 503 of this side's own.
+    static func notSent(_ detail: String, policy: String, retryAfter: Duration?) -> Problem {
+        var problem = Problem.unavailable(detail, policy: policy, retryAfter: retryAfter)
+        problem.isBeforeWork = true
+        return problem
     }
-
-    private static let policiesBeforeWork: Set = [
-        "concurrency-limit", "bulkhead", "rate-limit", "max-connections", "discovery", "circuit-breaker",
-    ]
 
     private static func named(_ field: String?) -> [String: JSONValue] {
         field.map { ["field": .string($0)] } ?? [:]

@@ -18,6 +18,9 @@ public struct Problem: Error, Hashable, Sendable {
     public var extensions: [String: JSONValue]
     /// Header fields that belong to the answer (`Allow`, `Retry-After`, `WWW-Authenticate`); not part of the JSON.
     public var headers: [String: String]
+    /// Whether the call did not come to the work of the service: its host did not let it in, or this side did not send it.
+    /// That says nothing about whether the service works. A `ServiceClient` sets it; it is not sent on.
+    public internal(set) var isBeforeWork = false
 
     public init(
         status: Int, type: String = "about:blank", title: String? = nil, detail: String? = nil,

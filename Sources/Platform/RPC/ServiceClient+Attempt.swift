@@ -46,14 +46,15 @@ extension ServiceClient {
             let isHurried = gaveUp && time.now() - start < settings.blameAfter
             let passesOn = response.header(ServiceResponse.failedServiceHeader).map { $0 != service } ?? false
             let isFault = response.status >= 500 && !passesOn
-            finish(lease, isHurried ? .ignored : isFault ? .failure : .success)
+            finish(
+                lease, isHurried ? .ignored : isFault ? .failure : .success, letNobodyIn: response.isUnprocessed)
             // A 502 or 504 says that the service could not reach another one, and one that passes on the failure of another
-            // says so, too: the next instance would not either, and repeating at every level multiplies the load.
+            // says so, too: the next instance may not either, and repeating at every level multiplies the load.
             guard response.status == 503, !passesOn, let problem = response.problem else { return .answer(response) }
-            let neverBegan = response.header(ServiceResponse.unprocessedHeader) != nil
             return .failure(
                 Attempt.Failure(
-                    response: response, problem: problem, reason: "status \(response.status)", isSafe: neverBegan))
+                    response: response, problem: problem, reason: "status \(response.status)",
+                    isSafe: response.isUnprocessed))
         } catch is NIOTooManyBytesError {
             finish(lease, .success)
             throw Problem.badGateway("The answer of \(service) is longer than \(settings.maxResponseBytes) bytes.")
@@ -111,10 +112,11 @@ extension ServiceClient {
     }
 
     private func finish(
-        _ lease: EndpointTable.Lease, _ outcome: CircuitBreaker.Outcome, isUnreachable: Bool = false
+        _ lease: EndpointTable.Lease, _ outcome: CircuitBreaker.Outcome, isUnreachable: Bool = false,
+        letNobodyIn: Bool = false
     ) {
         let changes = endpoints.withLock {
-            $0.finish(lease, outcome, isUnreachable: isUnreachable, at: time.now())
+            $0.finish(lease, outcome, isUnreachable: isUnreachable, letNobodyIn: letNobodyIn, at: time.now())
         }
         for ejection in changes.ejected {
             logger.warning(

@@ -60,8 +60,8 @@ extension ServiceClient {
         switch error {
         case let failure as Attempt.Failure: failure.isSafe && failure.response != nil ? .ignored : .failure
         case is ResilienceError: isTimeout(error) ? .failure : .ignored
-        case let problem as Problem: problem.isBeforeWork ? .ignored : .success
-        default: .success
+        // No instance could be asked, or what it answered is too long.
+        default: .ignored
         }
     }
 
@@ -91,9 +91,9 @@ extension ServiceClient {
                 try table.pick(from: instances, besides: tried, at: time.now(), using: &random)
             }
         } catch {
-            // An answer that we have tells more than a breaker.
-            if failure != nil { return nil }
-            throw Problem.unavailable(
+            // An answer that we have, or wait for, tells more than a breaker.
+            if failure != nil || !tried.isEmpty { return nil }
+            throw Problem.notSent(
                 "\(service) is not called for now: \(error.message).", policy: "circuit-breaker",
                 retryAfter: error.retryAfter)
         }
@@ -101,7 +101,7 @@ extension ServiceClient {
 
     /// Nothing was sent.
     private static func refusal(_ error: ResilienceError, of service: String) -> Problem {
-        .unavailable(
+        .notSent(
             "\(service) is not called for now: \(error.message).", policy: error.code.rawValue,
             retryAfter: error.retryAfter)
     }

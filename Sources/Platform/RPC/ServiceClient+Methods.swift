@@ -1,4 +1,5 @@
-/// Calls that send and expect JSON. A `Problem` of 500 or more that one throws says which service failed, in `failedService`.
+/// Calls that send and expect JSON. A `Problem` of 500 or more that one throws says which service failed, in `failedService`. A handler may
+/// throw it on: with what the service answered goes `ServiceResponse.failedServiceHeader`.
 extension ServiceClient {
     /// - Throws: the `Problem` that the service answered, or that of `send`.
     public func get<Result: Decodable>(
@@ -41,8 +42,11 @@ extension ServiceClient {
         if request.body != nil { request.headers.append(("content-type", "application/json")) }
         do {
             let response = try await send(request, to: service)
-            if let problem = response.problem { throw problem }
-            return try response.decode()
+            guard var problem = response.problem else { return try response.decode() }
+            if problem.status >= 500 {
+                problem.headers[ServiceResponse.failedServiceHeader] = problem.failedService ?? service
+            }
+            throw problem
         } catch var problem as Problem where problem.status >= 500 {
             problem.failedService = problem.failedService ?? service
             throw problem

@@ -91,7 +91,7 @@ public final class ServiceClient: Sendable {
     func noInstance(of service: String) -> Problem {
         let why =
             directory.freshness == .neverSynced ? "the registry has not been read yet" : "none is registered"
-        return .unavailable(
+        return .notSent(
             "There is no instance of \(service): \(why).", policy: "discovery", retryAfter: .seconds(1))
     }
 }

@@ -86,9 +86,10 @@ public struct ServiceResponse: Sendable {
     /// not pass this on.
     public static let unprocessedHeader = "apus-unprocessed"
 
-    /// Names, in an answer of 500 or more, the service that failed, when it is not the one that answers but another behind it.
-    /// Whoever gets it does not count it against the instance that answered, nor asks another one: each level that repeats
-    /// a call multiplies the load on the one that fails. The host sends it for a problem that has `failedService`.
+    /// Names, in an answer of 500 or more, the service that failed, when it is not the one that answers but another behind it,
+    /// which did answer. Whoever gets it does not count it against the instance that answered, nor asks another one: each
+    /// level that repeats a call multiplies the load on the one that fails. A service that merely could not reach the other
+    /// does not send it: that may be its own fault.
     public static let failedServiceHeader = "apus-failed-service"
 
     /// The first field of that name, in any case.
@@ -109,6 +110,9 @@ public struct ServiceResponse: Sendable {
         }
     }
 
+    /// Whether the host refused the request before it was begun.
+    var isUnprocessed: Bool { header(Self.unprocessedHeader) != nil }
+
     /// The problem that a status of 400 or more stands for.
     public var problem: Problem? {
         guard status >= 400 else { return nil }
@@ -121,6 +125,7 @@ public struct ServiceResponse: Sendable {
         for name in ["Retry-After", "Allow", "WWW-Authenticate"] {
             if let value = header(name) { problem.headers[name] = value }
         }
+        problem.isBeforeWork = isUnprocessed
         return problem
     }
 }

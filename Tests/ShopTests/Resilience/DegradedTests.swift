@@ -1,8 +1,8 @@
 import ApusPrimitives
-import ApusRPC
 import ApusResilience
 import Testing
 
+@testable import ApusRPC
 @testable import shop
 
 /// What the shop answers while a service is away.
@@ -71,14 +71,13 @@ import Testing
         #expect(PeerClient.outcome(of: away, from: "inventory") == .failure)
     }
 
-    @Test(arguments: ["concurrency-limit", "bulkhead", "bulkhead-full", "discovery", "circuit-breaker"])
-    func aServiceThatLetsNobodyInIsNotStoppedBeingCalled(policy: String) {
-        #expect(PeerClient.outcome(of: Problem.unavailable("full", policy: policy), from: "cart") == .ignored)
-    }
-
-    @Test(arguments: ["coordination", "deadline"])
-    func aServiceThatCannotWorkIs(policy: String) {
-        #expect(PeerClient.outcome(of: Problem.unavailable("away", policy: policy), from: "cart") == .failure)
+    @Test(arguments: [429, 503])
+    func aServiceThatLetsNobodyInIsStillCalled(status: Int) throws {
+        let refused = ServiceResponse(
+            status: status, headers: [(ServiceResponse.unprocessedHeader, "1")], body: [], instance: "one")
+        #expect(PeerClient.outcome(of: try #require(refused.problem), from: "cart") == .ignored)
+        let own = Problem.notSent("none", policy: "discovery", retryAfter: nil)
+        #expect(PeerClient.outcome(of: own, from: "cart") == .ignored)
     }
 
     @Test(arguments: [

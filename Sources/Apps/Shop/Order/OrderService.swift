@@ -93,6 +93,7 @@ struct OrderService: Sendable {
             // It may have been another one behind the one that was asked.
             refusal.failedService = problem.failedService ?? service
             refusal.extensions["policy"] = problem.extensions["policy"]
+            refusal.headers[ServiceResponse.failedServiceHeader] = problem.headers[ServiceResponse.failedServiceHeader]
             throw refusal.retrying(after: problem.retryAfter ?? .seconds(1))
         }
     }

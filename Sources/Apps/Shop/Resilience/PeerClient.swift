@@ -64,8 +64,8 @@ struct PeerClient: Sendable {
     /// nobody in. To stop calling one that sheds would refuse what it could do.
     static func outcome(of error: any Error, from service: String) -> CircuitBreaker.Outcome {
         guard let problem = error as? Problem else { return error is CancellationError ? .ignored : .failure }
-        if problem.status < 500 || problem.failedService ?? service != service { return .success }
-        return problem.isBeforeWork ? .ignored : .failure
+        if problem.isBeforeWork { return .ignored }
+        return problem.status < 500 || problem.failedService ?? service != service ? .success : .failure
     }
 }
 

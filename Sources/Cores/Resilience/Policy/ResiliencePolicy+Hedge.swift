@@ -11,7 +11,7 @@ extension ResiliencePolicy {
     ) async throws -> Value {
         do {
             guard let hedge = call.hedge, safety != .never else { return try await single(call, 1, outcome, body) }
-            // The policy's own verdicts are no answers of the callee, whatever `isFailure` makes of them.
+            // The policy's own verdicts are no answers of the callee, whatever `outcome` makes of them.
             return try await hedge.run(
                 on: time, isFailure: { names.areOf($0) || outcome($0) != .success },
                 onExtraCall: { number in

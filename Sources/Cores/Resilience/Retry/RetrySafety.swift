@@ -29,15 +29,11 @@ public enum RetrySafety: String, Hashable, Sendable, CaseIterable, Codable {
 
 extension ResilienceError {
     /// Whether the call was refused before any attempt of it was sent.
-    public var isBeforeSending: Bool { cause == nil && code.isBeforeSending }
-}
-
-extension ResilienceError.Code {
-    /// Whether it is a refusal, and no verdict on what was sent.
     public var isBeforeSending: Bool {
-        switch rawValue {
-        case "circuit-open", "throttled", "rate-limited", "bulkhead-full", "overloaded": true
-        default: false
+        guard cause == nil else { return false }
+        switch code.rawValue {
+        case "circuit-open", "throttled", "rate-limited", "bulkhead-full", "overloaded": return true
+        default: return false
         }
     }
 }

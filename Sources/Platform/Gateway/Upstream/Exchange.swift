@@ -154,7 +154,7 @@ final class Exchange {
 
     func responseBegan(_ head: ResponseHead) {
         let now = NIODeadline.now()
-        // What another one behind it failed at, the instance only tells, and the next instance would tell the same.
+        // What another one behind it failed at, the instance only tells, and the next instance would most likely tell the same.
         let isFault = head.status >= 500 && !(endpoint.map { head.blamesAnother(than: $0.instance.service) } ?? false)
         if head.status == 504, !deadlineIsOurs, let endpoint {
             // The client's haste says nothing about the instance.
