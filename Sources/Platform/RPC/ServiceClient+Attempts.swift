@@ -55,14 +55,11 @@ extension ServiceClient {
         return failure?.problem.retryAfter.map { .retryAfter($0) } ?? .retry
     }
 
-    /// What an error says about the service as a whole: nothing when no instance was asked, or the one that was let nobody in.
+    /// What an error says about the service as a whole: nothing when no instance was asked, the one that was let nobody in, or
+    /// what it answered is too long.
     private static func outcome(of error: any Error) -> CircuitBreaker.Outcome {
-        switch error {
-        case let failure as Attempt.Failure: failure.isSafe && failure.response != nil ? .ignored : .failure
-        case is ResilienceError: isTimeout(error) ? .failure : .ignored
-        // No instance could be asked, or what it answered is too long.
-        default: .ignored
-        }
+        guard let failure = error as? Attempt.Failure else { return isTimeout(error) ? .failure : .ignored }
+        return failure.isSafe && failure.response != nil ? .ignored : .failure
     }
 
     /// The policy gave up waiting for an attempt, which may have been carried out.

@@ -1,5 +1,7 @@
-/// Calls that send and expect JSON. A `Problem` of 500 or more that one throws says which service failed, in `failedService`. A handler may
-/// throw it on: with what the service answered goes `ServiceResponse.failedServiceHeader`.
+/// Calls that send and expect JSON.
+///
+/// A `Problem` of 500 or more that one throws says which service failed, in `failedService`. A handler may throw it on: with
+/// what the service answered goes `ServiceResponse.failedServiceHeader`.
 extension ServiceClient {
     /// - Throws: the `Problem` that the service answered, or that of `send`.
     public func get<Result: Decodable>(
